@@ -1,0 +1,69 @@
+"""What is true: every table, the settings, and the database they live in."""
+
+from models.account import Account
+from models.audit import AuditEvent, Event, record
+from models.base import Base, now
+from models.card import Card, CardField, CardKind, Note, Task
+from models.contact import Company, Contact
+from models.database import Database
+from models.delivery import Delivery, DeliveryStatus, Template
+from models.grant import Grant
+from models.invitation import Invitation, InvitationStatus
+from models.job import Job, JobStatus, enqueue
+from models.membership import Group, Membership, MembershipStatus
+from models.message import Addressee, Message, MessageKind
+from models.news import News, NewsKind, announce
+from models.notification import Notification
+from models.removal import Removal, RemovalStatus
+from models.settings import Settings, settings
+from models.sweep import Finding, Severity, Sweep, SweepKind, Tick
+from models.user import Link, LinkPurpose, User, UserSession
+
+__all__ = [
+    "Account",
+    "Addressee",
+    "AuditEvent",
+    "Base",
+    "Card",
+    "CardField",
+    "CardKind",
+    "Company",
+    "Contact",
+    "Database",
+    "Delivery",
+    "DeliveryStatus",
+    "Event",
+    "Finding",
+    "Grant",
+    "Group",
+    "Invitation",
+    "InvitationStatus",
+    "Job",
+    "JobStatus",
+    "Link",
+    "LinkPurpose",
+    "Membership",
+    "MembershipStatus",
+    "Message",
+    "MessageKind",
+    "News",
+    "NewsKind",
+    "Note",
+    "Notification",
+    "Removal",
+    "RemovalStatus",
+    "Settings",
+    "Severity",
+    "Sweep",
+    "SweepKind",
+    "Task",
+    "Template",
+    "Tick",
+    "User",
+    "UserSession",
+    "announce",
+    "enqueue",
+    "now",
+    "record",
+    "settings",
+]

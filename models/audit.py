@@ -1,0 +1,81 @@
+"""The append-only record of who did what to whom."""
+
+from contextvars import ContextVar
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.base import Base, BigId, now
+from models.membership import Membership
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+class Event(StrEnum):
+    """What can be recorded: object and past participle."""
+
+    ACCOUNT_FOUNDED = "account.founded"
+    INVITATION_MADE = "invitation.made"
+    INVITATION_RESENT = "invitation.resent"
+    INVITATION_CANCELLED = "invitation.cancelled"
+    INVITATION_ACCEPTED = "invitation.accepted"
+    INVITATION_EXPIRED = "invitation.expired"
+    DELIVERY_SENT = "delivery.sent"
+    DELIVERY_FAILED = "delivery.failed"
+    DELIVERY_CANCELLED = "delivery.cancelled"
+    PASSWORD_SET = "password.set"  # noqa: S105
+    SIGNED_IN = "session.started"
+    SESSIONS_ENDED = "session.ended"
+    GRANT_MADE = "grant.made"
+    GRANT_REVOKED = "grant.revoked"
+    ACCESS_REFUSED = "access.refused"
+    CARD_CREATED = "card.created"
+    CARD_DELETED = "card.deleted"
+    REMOVAL_REQUESTED = "removal.requested"
+    REMOVAL_FINISHED = "removal.finished"
+    SWEEP_FINISHED = "sweep.finished"
+    FINDING_REPAIRED = "finding.repaired"
+    JOB_REPLAYED = "job.replayed"
+
+
+class AuditEvent(Base):
+    """One line of the record. Nothing in it is secret."""
+
+    __tablename__ = "audit_events"
+    __table_args__ = (Index("ix_audit_events_account", "account_id", "id"),)
+
+    at: Mapped[datetime] = mapped_column(default=now)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"))
+    event: Mapped[Event]
+    object_id: Mapped[int | None] = mapped_column(BigId)
+    outcome: Mapped[str] = mapped_column(String(200), default="")
+    request_id: Mapped[str] = mapped_column(String(64), default="")
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+def record(
+    session: Session,
+    event: Event,
+    object_id: int | None = None,
+    *,
+    account_id: int | None = None,
+    by: Membership | None = None,
+    outcome: str = "",
+    **details: Any,  # noqa: ANN401
+) -> None:
+    """Write one audit event in the caller's transaction (R70). Details are plain JSON values, never secrets."""
+    session.add(
+        AuditEvent(
+            account_id=account_id if account_id is not None else by and by.account_id,
+            actor_id=by.id if by else None,
+            event=event,
+            object_id=object_id,
+            outcome=outcome,
+            request_id=request_id.get(),
+            details=details,
+        )
+    )

@@ -1,0 +1,76 @@
+"""The engine, and the one way to open a transaction on either database."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session
+
+from models.job import Job
+from models.news import News
+
+Listener = Callable[[list[tuple[int, str]], list[News]], None]
+
+
+class Database:
+    """Opens transactions, and tells its listeners what each one left behind once it has committed."""
+
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        """Connect lazily to an SQLAlchemy URL; `postgresql://` means psycopg 3."""
+        self.engine = _sqlite(url) if make_url(url).get_backend_name() == "sqlite" else _postgresql(url, pool_size)
+        self._reading = self.engine.execution_options(is_reading=True)
+        self._listeners: list[Listener] = []
+
+    def on_commit(self, listener: Listener) -> None:
+        """Call `listener` after each commit with the jobs due (id, actor) and the news announced in it."""
+        self._listeners.append(listener)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Open a session that commits at the end, or rolls back on any error.
+
+        On SQLite it takes the write lock at once, so it never fails half-way because another holds it.
+        """
+        with Session(self.engine, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            self._tell(session)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Open a session to read with, which waits for no writer and never commits."""
+        with Session(self._reading, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    def _tell(self, session: Session) -> None:
+        jobs: list[Job] = session.info.pop("jobs", [])
+        news: dict[News, None] = session.info.pop("news", {})
+        if jobs or news:
+            for listener in self._listeners:
+                listener([(job.id, job.actor) for job in jobs], list(news))
+
+
+def _postgresql(url: str, pool_size: int) -> Engine:
+    parsed = make_url(url)
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: object) -> None:  # noqa: ANN401
+        # The driver's own BEGIN is deferred, and fails when two of them turn to writing.
+        connection.isolation_level = None
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        is_reading = connection.get_execution_options().get("is_reading")
+        connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,171 @@
+"""Every setting, from the environment (prefix GUESTLIST_) or a .env file."""
+
+import difflib
+import hashlib
+import os
+import secrets
+import tempfile
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "GUESTLIST_"
+# A Unix socket's path has room for 108 bytes on Linux, 104 on macOS.
+SOCKET_PATH_LIMIT = 100
+Cron = Annotated[str, Field(pattern=r"^(\S+ ){4}\S+$")]
+SCHEMES = {
+    "database_url": ("sqlite", "postgresql", "postgresql+psycopg"),
+    "broker_url": ("redis", "rediss", "unix", "amqp", "amqps"),
+    "redis_url": ("redis", "rediss", "unix"),
+    "smtp_url": ("smtp", "smtp+starttls", "smtps"),
+    "base_url": ("http", "https"),
+}
+
+
+class Misconfigured(Exception):
+    """The settings cannot be used; the text says which one and why, in one line."""
+
+
+class Settings(BaseSettings):
+    """What an installation may choose. Defaults run everything embedded on one machine."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True
+    )
+
+    data_dir: Path = Field(Path("data"), description="Directory of everything that the embedded parts keep")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data directory")
+    broker_url: str = Field("", description="redis://, rediss://, unix:// or amqp://; empty: the embedded Valkey")
+    redis_url: str = Field("", description="Redis for live events; empty: the broker, where that is a Redis")
+    smtp_url: str = Field(
+        "", description="smtp://, smtp+starttls:// or smtps://, user and password inside; empty: the embedded server"
+    )
+    smtp_ca_file: Path | None = Field(None, description="CA certificates to trust for SMTP; empty: the system's")
+    smtp_timeout: float = Field(15, gt=0, le=60, description="Seconds a mail server may take over one answer")
+    mail_from: str = Field("Guestlist <guestlist@localhost.localdomain>", description="Sender of every mail")
+    product_name: str = Field("Guestlist", min_length=1, max_length=100, description="Name shown on pages and in mails")
+    product_text: str = Field(
+        "It keeps leads and customers in one place, and shares single cards with people outside the company.",
+        max_length=1000,
+        description="Information about the product in invitation mails",
+    )
+    base_url: str = Field("http://127.0.0.1:8000", description="Where all links lead, and where to serve by default")
+    bind: str = Field("", description="host:port to listen on; empty: those of BASE_URL")
+    secret_key: str = Field("", description="Signs cookies, makes tokens; empty: made and kept in the data directory")
+    operators: Annotated[list[str], NoDecode] = Field([], description="Addresses of platform operators, by commas")
+
+    session_days: int = Field(14, ge=1, le=365, description="Days a sign-in lasts")
+    invitation_days: int = Field(7, ge=1, le=60, description="Days an invitation and its link live")
+    reset_hours: int = Field(2, ge=1, le=48, description="Hours a password reset link lives")
+    password_min_length: int = Field(15, ge=8, le=128, description="Shortest password accepted")
+    resends_per_day: int = Field(5, ge=1, description="Resends per invitation and day")
+    invitations_per_hour: int = Field(100, ge=1, description="Invitations per admin and hour")
+    mails_per_recipient_day: int = Field(5, ge=1, description="Invitation mails per recipient and day")
+    notification_quiet_seconds: int = Field(120, ge=0, description="Quiet time before unread notifications are mailed")
+
+    job_attempts: int = Field(12, ge=1, le=100, description="Attempts before a job is a dead letter")
+    job_pause_seconds: float = Field(5, gt=0, description="Pause before the first retry; doubled each time, to an hour")
+    job_lease_seconds: int = Field(60, ge=5, description="Seconds a worker may hold a job before it is rung again")
+    relay_seconds: float = Field(1, gt=0, le=60, description="Pause between the relay's looks at due jobs")
+    worker_processes: int = Field(2, ge=1, le=64, description="Dramatiq worker processes per host")
+    worker_threads: int = Field(4, ge=1, le=64, description="Threads per worker process")
+    cascade_batch: int = Field(1000, ge=1, le=10000, description="Rows that one step of a removal closes")
+    stream_recheck_seconds: float = Field(2, gt=0, le=5, description="Pause between re-checks of open streams")
+
+    sweep_access_cron: Cron = Field("*/15 * * * *", description="When to sweep grants, memberships, sessions")
+    sweep_invitations_cron: Cron = Field("5 * * * *", description="When to sweep invitations and their links")
+    sweep_work_cron: Cron = Field("*/10 * * * *", description="When to sweep jobs, deliveries and removals")
+    expire_cron: Cron = Field("* * * * *", description="When to expire what is past its time")
+    sweep_repair: Annotated[list[str], NoDecode] = Field([], description="Checks to mend without asking, by commas")
+    sweep_grace_minutes: int = Field(10, ge=0, description="Minutes that work in progress is left alone by sweeps")
+    dormant_days: int = Field(90, ge=1, description="Days without grant and activity after which a guest is reported")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much the logs say")
+
+    @field_validator("operators", "sweep_repair", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("database_url", "broker_url", "redis_url", "smtp_url", "base_url")
+    @classmethod
+    def _known_scheme(cls, value: str, info: ValidationInfo) -> str:
+        allowed = SCHEMES[info.field_name or ""]
+        if value and urlsplit(value).scheme not in allowed:
+            raise ValueError(f"must begin with one of {', '.join(f'{scheme}://' for scheme in allowed)}")
+        return value.rstrip("/") if info.field_name == "base_url" else value
+
+    @cached_property
+    def database(self) -> str:
+        """URL of the database."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'guestlist.db'}"
+
+    @cached_property
+    def broker(self) -> str:
+        """URL of the broker; the embedded one listens on a socket in the data directory."""
+        return self.broker_url or f"unix://{self.valkey_socket}"
+
+    @cached_property
+    def redis(self) -> str:
+        """URL of the Redis that carries live events; empty where there is none."""
+        return self.redis_url or ("" if urlsplit(self.broker).scheme.startswith("amqp") else self.broker)
+
+    @property
+    def smtp(self) -> str:
+        """URL of the mail server; the embedded one writes its port into the data directory when it starts."""
+        if self.smtp_url:
+            return self.smtp_url
+        port = self.data_dir / "smtp.port"
+        return f"smtp://127.0.0.1:{port.read_text().strip() if port.exists() else 0}"
+
+    @cached_property
+    def valkey_socket(self) -> Path:
+        """The embedded Valkey's socket: in the data directory, or in a private one where that path is too long."""
+        here = self.data_dir.resolve() / "valkey.sock"
+        if len(str(here)) < SOCKET_PATH_LIMIT:
+            return here
+        name = hashlib.sha256(str(here).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"guestlist-{os.getuid()}-{name}" / "valkey.sock"
+
+    @cached_property
+    def key(self) -> bytes:
+        """The secret key, made and kept in the data directory (mode 0600) where none is set."""
+        if self.secret_key:
+            return self.secret_key.encode()
+        path = self.data_dir / "secret.key"
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(48))
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise Misconfigured(f"DATA_DIR: cannot write {path}: {error.strerror}") from error
+        return path.read_bytes()
+
+
+def load(**overrides: object) -> Settings:
+    """Return the settings in force. Raises Misconfigured, naming the setting, for an unknown or malformed one."""
+    given = {**dotenv_values(".env"), **os.environ}
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(given):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            raise Misconfigured(f"unknown setting {name}" + (f"; did you mean {near[0]}?" if near else ""))
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        raise Misconfigured(f"{name}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+@cache
+def settings() -> Settings:
+    """Return this process's settings, loaded once. Raises Misconfigured."""
+    return load()

@@ -1,0 +1,65 @@
+"""One person: one address, one password, the sessions they hold and the links mailed to them."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Base, now
+
+
+class User(Base):
+    """A person, over all accounts. `email` is the normalised address, and the only one mail goes to (R7)."""
+
+    __tablename__ = "users"
+
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(200), default="")
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    mailbox_proved_at: Mapped[datetime | None]
+    wants_mail: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether this person once proved the mailbox and set a password (SPEC section 1)."""
+        return self.password_hash is not None and self.mailbox_proved_at is not None
+
+
+class UserSession(Base):
+    """One signed-in browser. The cookie holds the secret, this row its digest."""
+
+    __tablename__ = "user_sessions"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    agent: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    seen_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship()
+
+
+class LinkPurpose(StrEnum):
+    ACTIVATE = "activate"
+    RESET = "reset"
+
+
+class Link(Base):
+    """A single-use link that was mailed; the mail holds the token, this row its digest."""
+
+    __tablename__ = "links"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    invitation_id: Mapped[int | None] = mapped_column(ForeignKey("invitations.id"), index=True)
+    purpose: Mapped[LinkPurpose]
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship()

@@ -1,0 +1,126 @@
+"""One table decides who may do what; pages, routes and documentation are made from it (SPEC section 4)."""
+
+from enum import StrEnum
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from models import Card, Grant, Group, Membership, MembershipStatus, now
+from workflows.refusals import AccessEnded, Forbidden, NotFound
+
+
+class Role(StrEnum):
+    """What somebody is, seen from one account and, where there is one, one card."""
+
+    ANONYMOUS = "anonymous"
+    PERSON = "person"
+    GUEST = "guest"
+    PARTICIPANT = "participant"
+    MEMBER = "member"
+    ADMIN = "admin"
+    OPERATOR = "operator"
+
+
+class Action(StrEnum):
+    """What can be done. The sentence after each is what documentation prints."""
+
+    SIGN_IN = "sign in, activate, reset a password, unsubscribe"
+    CHECK_HEALTH = "ask whether the service is well"
+    READ_DEV_MAIL = "read the embedded mail server's mail, while it is in use"
+    USE_NOTIFICATIONS = "use the own notification center and choose an account"
+    JOIN = "accept an invitation addressed to oneself"
+    READ_CARD = "see all fields and notes of the card"
+    CHAT = "write in the card's internal chat"
+    WRITE_CONTACT = "write to the card's contact"
+    WRITE_DIRECT = "write in direct chat"
+    BROWSE = "open lists of leads, customers, contacts and companies"
+    CREATE_CARD = "create a lead or customer"
+    EDIT_FIELDS = "edit a card's fields"
+    WRITE_NOTES = "write notes"
+    USE_TASKS = "see and set tasks"
+    GRANT = "give guests access to a card"
+    REVOKE_GRANT = "take a guest's access to a card away"
+    READ_CONTACT = "see fields of contacts and companies"
+    DELETE_CARD = "delete a card"
+    INVITE = "see users, invite, resend and cancel"
+    REMOVE = "delete users"
+    AUDIT = "read the audit record"
+    SWEEP = "run sweeps and repair findings"
+    OPERATE = "see and replay jobs of all accounts"
+
+
+_EVERYBODY = frozenset(Role)
+_PEOPLE = _EVERYBODY - {Role.ANONYMOUS}
+_STAFF = frozenset({Role.MEMBER, Role.ADMIN})
+_ON_CARD = _STAFF | {Role.PARTICIPANT}
+_ADMINS = frozenset({Role.ADMIN})
+
+TABLE: dict[Action, frozenset[Role]] = {
+    Action.SIGN_IN: _EVERYBODY,
+    Action.CHECK_HEALTH: _EVERYBODY,
+    Action.READ_DEV_MAIL: _EVERYBODY,
+    Action.USE_NOTIFICATIONS: _PEOPLE,
+    Action.JOIN: _PEOPLE,
+    Action.READ_CARD: _ON_CARD,
+    Action.CHAT: _ON_CARD,
+    Action.WRITE_CONTACT: _ON_CARD,
+    Action.WRITE_DIRECT: _ON_CARD | {Role.GUEST},
+    Action.BROWSE: _STAFF,
+    Action.CREATE_CARD: _STAFF,
+    Action.EDIT_FIELDS: _STAFF,
+    Action.WRITE_NOTES: _STAFF,
+    Action.USE_TASKS: _STAFF,
+    Action.GRANT: _STAFF,
+    Action.REVOKE_GRANT: _STAFF,
+    Action.READ_CONTACT: _STAFF,
+    Action.DELETE_CARD: _STAFF,
+    Action.INVITE: _ADMINS,
+    Action.REMOVE: _ADMINS,
+    Action.AUDIT: _ADMINS,
+    Action.SWEEP: _ADMINS,
+    Action.OPERATE: frozenset({Role.OPERATOR}),
+}
+
+
+def may(role: Role, action: Action) -> bool:
+    """Return whether the table allows it. What the table does not know is refused (G7)."""
+    return role in TABLE.get(action, frozenset())
+
+
+def permit(session: Session, by: Membership, action: Action, *, card: Card | None = None) -> None:
+    """Return if `by` may do this in their account, on `card` where one is given.
+
+    Raises AccessEnded for a membership that is over, NotFound for a card they cannot see, else Forbidden.
+    """
+    if not is_in_force(by):
+        raise AccessEnded
+    if card is not None and (card.account_id != by.account_id or card.deleted_at is not None):
+        raise NotFound
+    role = role_on(session, by, card)
+    if card is not None and not may(role, Action.READ_CARD):
+        raise NotFound
+    if not may(role, action):
+        raise Forbidden
+
+
+def is_in_force(membership: Membership) -> bool:
+    """Return whether the membership gives any access now: active, within its end date, its account open."""
+    ends_at = membership.ends_at
+    return (
+        membership.status is MembershipStatus.ACTIVE
+        and (ends_at is None or ends_at > now())
+        and membership.account.closed_at is None
+    )
+
+
+def role_on(session: Session, membership: Membership, card: Card | None = None) -> Role:
+    """Return the membership's role; a guest is a participant where they hold an open grant on the card."""
+    if membership.group is not Group.FREE:
+        return Role(membership.group.value)
+    return Role.PARTICIPANT if card is not None and participates(session, membership, card) else Role.GUEST
+
+
+def participates(session: Session, membership: Membership, card: Card) -> bool:
+    """Return whether the membership holds a grant on the card that is open now."""
+    held = select(Grant.id).where(Grant.membership_id == membership.id, Grant.card_id == card.id, Grant.is_open(now()))
+    return bool(session.scalar(select(exists(held))))

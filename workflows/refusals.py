@@ -1,0 +1,127 @@
+"""The tree of refusals. Each is a noun, with its sentence as docstring and its HTTP status on the class.
+
+A refusal is an answer, not a fault: it is shown to whoever asked, and never retried.
+"""
+
+
+class Refusal(Exception):
+    """This is not possible."""
+
+    status = 403
+
+    @property
+    def sentence(self) -> str:
+        """The sentence to show, with the refusal's arguments filled in."""
+        return (self.__doc__ or "").strip().format(*self.args)
+
+
+class Forbidden(Refusal):
+    """You may not do this."""
+
+
+class AccessEnded(Refusal):
+    """Your access has ended."""
+
+
+class NotFound(Refusal):
+    """There is nothing here that you can open."""
+
+    status = 404
+
+
+class BadInput(Refusal):
+    """{0}"""
+
+    status = 422
+
+
+class BadAddress(BadInput):
+    """“{0}” is not an address that can be invited: {1}"""
+
+
+class UnknownGroup(BadInput):
+    """There is no group “{0}”; choose admin, member or free."""
+
+
+class EmptyText(BadInput):
+    """Write something first."""
+
+
+class TextTooLong(BadInput):
+    """This text is longer than {0} characters."""
+
+
+class BadEndDate(BadInput):
+    """“{0}” is not a date in the future, written as year-month-day."""
+
+
+class WeakPassword(BadInput):
+    """Choose a password of {0} to {1} characters."""
+
+
+class PasswordsDiffer(BadInput):
+    """The two passwords are not the same."""
+
+
+class NotAddressable(BadInput):
+    """{0} cannot be addressed here: only participants of this card can."""
+
+    status = 403
+
+
+class NotWritable(Refusal):
+    """You cannot write to this person."""
+
+
+class NoMailbox(BadInput):
+    """This card's contact has no e-mail address."""
+
+
+class Conflict(Refusal):
+    """This has changed in the meantime."""
+
+    status = 409
+
+
+class AlreadyMember(Conflict):
+    """{0} is already a user of this account."""
+
+
+class AlreadyInvited(Conflict):
+    """{0} has already been invited to this account; the invitation is waiting for an answer."""
+
+
+class InvitationClosed(Conflict):
+    """This invitation is no longer open."""
+
+
+class JustRevoked(Conflict):
+    """{0} was removed from this card at the same moment. Send the message again if you mean to give access anew."""
+
+
+class LastAdmin(Conflict):
+    """An account keeps at least one admin."""
+
+
+class SlugTaken(Conflict):
+    """There is an account “{0}” already."""
+
+
+class LinkDead(Refusal):
+    """This link is not valid: it was used, cancelled or replaced, or its time is over."""
+
+    status = 410
+
+
+class AlreadyRegistered(Conflict):
+    """You have a password already. Sign in with it to join."""
+
+
+class SignInRefused(Refusal):
+    """The address or the password is not right."""
+
+
+class TooMany(Refusal):
+    """{0}"""
+
+    status = 429
