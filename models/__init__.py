@@ -5,7 +5,7 @@ from models.audit import AuditEvent, Event, record
 from models.base import Base, now
 from models.card import Card, CardField, CardKind, Note, Task
 from models.contact import Company, Contact
-from models.database import Database
+from models.database import Database, insert_once
 from models.delivery import Delivery, DeliveryStatus, Template
 from models.grant import Grant
 from models.invitation import Invitation, InvitationStatus
@@ -63,6 +63,7 @@ __all__ = [
     "UserSession",
     "announce",
     "enqueue",
+    "insert_once",
     "now",
     "record",
     "settings",

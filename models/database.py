@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from models.base import Base
 from models.job import Job
 from models.news import News
 
@@ -49,6 +51,15 @@ class Database:
         if jobs or news:
             for listener in self._listeners:
                 listener([(job.id, job.actor) for job in jobs], list(news))
+
+
+def insert_once(session: Session, table: type[Base], **values: Any) -> int | None:  # noqa: ANN401
+    """Insert a row and return its id, or None where a unique index says that there is one already.
+
+    Of two at once the second waits for the first, and then gets None: the database settles the race.
+    """
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    return session.scalar(insert(table).values(**values).on_conflict_do_nothing().returning(table.id))
 
 
 def _postgresql(url: str, pool_size: int) -> Engine:

@@ -121,6 +121,10 @@ class SignInRefused(Refusal):
     """The address or the password is not right."""
 
 
+class NoAccount(Refusal):
+    """There is no account that you can open with this address."""
+
+
 class TooMany(Refusal):
     """{0}"""
 

@@ -1,0 +1,81 @@
+"""Set a password by a mailed link: a new person's first one, or another after it was forgotten (R10)."""
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from models import Event, Link, LinkPurpose, Membership, Template, User, now, record
+from workflows.join import accept, is_acceptable
+from workflows.post import post
+from workflows.refusals import AlreadyRegistered, LinkDead
+from workflows.sign_in import end_sessions
+from workflows.tokens import digest
+
+LONGEST_TOKEN = 200
+
+
+def find_link(session: Session, token: str, purpose: LinkPurpose) -> Link:
+    """Return the open link that a token stands for, changing nothing. Raises LinkDead."""
+    if not token or len(token) > LONGEST_TOKEN:
+        raise LinkDead
+    link = session.scalars(select(Link).where(Link.digest == digest(token), Link.purpose == purpose)).one_or_none()
+    if link is None or link.used_at or link.revoked_at or link.expires_at <= now():
+        raise LinkDead
+    if link.invitation_id is not None and not is_acceptable(session, link.invitation_id):
+        raise LinkDead
+    return link
+
+
+def activate(session: Session, token: str, *, password_hash: str, name: str = "") -> User:
+    """Consume an invitation's link: the mailbox is proved, the password set, the account joined.
+
+    Binds the invited address, whoever else is signed in. Raises LinkDead, AlreadyRegistered.
+    """
+    link = find_link(session, token, LinkPurpose.ACTIVATE)
+    if link.user.is_registered:
+        raise AlreadyRegistered
+    _consume(session, link)
+    first = update(User).where(User.id == link.user_id, User.password_hash.is_(None))
+    proved = {"password_hash": password_hash, "mailbox_proved_at": now(), "name": name.strip()}
+    if not session.execute(first.values(**proved).returning(User.id)).all():
+        raise AlreadyRegistered
+    record(session, Event.PASSWORD_SET, link.user_id, outcome="activated")
+    if link.invitation_id is None or not accept(session, link.invitation_id):
+        raise LinkDead
+    return session.get_one(User, link.user_id, populate_existing=True)
+
+
+def ask_reset(session: Session, email: str) -> None:
+    """Mail a reset link to a registered person; for anybody else do nothing, and say nothing."""
+    user = session.scalars(select(User).where(User.email == email)).one_or_none()
+    if user is not None and user.is_registered:
+        post(session, to=user.email, template=Template.PASSWORD_RESET, user_id=user.id)
+
+
+def reset_password(session: Session, token: str, *, password_hash: str) -> User:
+    """Consume a reset link: the password changes, every session of the person ends. Raises LinkDead."""
+    link = find_link(session, token, LinkPurpose.RESET)
+    _consume(session, link)
+    link.user.password_hash = password_hash
+    session.execute(
+        update(Link)
+        .where(Link.user_id == link.user_id, Link.purpose == LinkPurpose.RESET, Link.used_at.is_(None))
+        .values(revoked_at=now())
+    )
+    end_sessions(session, link.user_id)
+    record(session, Event.PASSWORD_SET, link.user_id, outcome="reset")
+    return link.user
+
+
+def _consume(session: Session, link: Link) -> None:
+    # Every verb that ends or accepts an invitation takes the membership's row first.
+    if link.invitation_id is not None:
+        of = select(Membership.id).where(Membership.user_id == link.user_id).order_by(Membership.id)
+        session.execute(of.with_for_update())
+    used = (
+        update(Link)
+        .where(Link.id == link.id, Link.used_at.is_(None), Link.revoked_at.is_(None), Link.expires_at > now())
+        .values(used_at=now())
+        .returning(Link.id)
+    )
+    if not session.execute(used).all():
+        raise LinkDead

@@ -1,0 +1,174 @@
+"""Close everything behind a removal, in bounded batches whose remaining rows are the cursor (R53, R57)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from models import (
+    Base,
+    Delivery,
+    DeliveryStatus,
+    Event,
+    Grant,
+    Invitation,
+    InvitationStatus,
+    Link,
+    Membership,
+    NewsKind,
+    Notification,
+    Removal,
+    RemovalStatus,
+    UserSession,
+    announce,
+    now,
+    record,
+    settings,
+)
+from workflows.invite import close_invitations
+from workflows.receipt import write_receipt
+
+
+def advance_removal(session: Session, removal_id: int) -> bool:
+    """Close one batch of what is left; return whether there is more. The last one writes the receipt.
+
+    May be killed at any statement and run again: what is closed is no longer among the rows it looks for.
+    """
+    removal = session.get(Removal, removal_id, with_for_update=True)
+    if removal is None or removal.status is not RemovalStatus.RUNNING:
+        return False
+    if not removal.wanted:
+        removal.wanted = {part.name: _count(session, part, removal) for part in PARTS}
+    room = settings().cascade_batch
+    for part in PARTS:
+        room -= _advance(session, removal, part, room)
+        if room <= 0:
+            break
+    announce(session, NewsKind.USERS, account_id=removal.account_id)
+    if room <= 0:
+        return True
+    _finish(session, removal)
+    return False
+
+
+def _advance(session: Session, removal: Removal, part: "Part", room: int) -> int:
+    started = perf_counter()
+    batch = select(part.table.id).where(part.left(removal)).order_by(part.table.id).limit(room)
+    ids = list(session.scalars(batch))
+    if ids:
+        part.end(session, removal, ids)
+    so_far: dict[str, Any] = removal.ended.get(part.name, {"rows": 0, "seconds": 0.0})
+    seconds = round(so_far["seconds"] + perf_counter() - started, 6)
+    removal.ended = {**removal.ended, part.name: {"rows": so_far["rows"] + len(ids), "seconds": seconds}}
+    return len(ids)
+
+
+def _finish(session: Session, removal: Removal) -> None:
+    removal.status, removal.finished_at = RemovalStatus.DONE, now()
+    removal.receipt = write_receipt(session, removal)
+    record(session, Event.REMOVAL_FINISHED, removal.id, account_id=removal.account_id, **removal.ended)
+
+
+def _close_grants(session: Session, removal: Removal, ids: list[int]) -> None:
+    # Access ended when the removal was answered, not when its clean-up came by.
+    ended = {"revoked_at": removal.requested_at, "removal_id": removal.id}
+    session.execute(update(Grant).where(Grant.id.in_(ids)).values(**ended))
+
+
+def _purge_notifications(session: Session, _: Removal, ids: list[int]) -> None:
+    session.execute(delete(Notification).where(Notification.id.in_(ids)))
+
+
+def _cancel_mail(session: Session, removal: Removal, ids: list[int]) -> None:
+    cancelled = {"status": DeliveryStatus.CANCELLED, "ended_at": now()}
+    session.execute(update(Delivery).where(Delivery.id.in_(ids)).values(**cancelled))
+    record(session, Event.DELIVERY_CANCELLED, removal.id, account_id=removal.account_id, deliveries=ids)
+
+
+def _cancel_invitations(session: Session, removal: Removal, ids: list[int]) -> None:
+    close_invitations(session, ids, InvitationStatus.CANCELLED)
+    for each in ids:
+        record(session, Event.INVITATION_CANCELLED, each, account_id=removal.account_id, outcome="removal")
+
+
+def _revoke_links(session: Session, _: Removal, ids: list[int]) -> None:
+    session.execute(update(Link).where(Link.id.in_(ids)).values(revoked_at=now()))
+
+
+def _end_sessions(session: Session, removal: Removal, ids: list[int]) -> None:
+    session.execute(update(UserSession).where(UserSession.id.in_(ids)).values(ended_at=now()))
+    record(session, Event.SESSIONS_ENDED, removal.id, account_id=removal.account_id, sessions=ids)
+
+
+def _members(removal: Removal) -> ColumnElement[bool]:
+    return Membership.removal_id == removal.id
+
+
+def _theirs(column: Any, removal: Removal) -> ColumnElement[bool]:  # noqa: ANN401
+    return column.in_(select(Membership.id).where(_members(removal)))  # type: ignore[no-any-return]
+
+
+def _leftover_users(removal: Removal) -> Any:  # noqa: ANN401
+    """Select the removed people who have no account left; the others keep sessions and links (R54)."""
+    elsewhere = select(Membership.user_id).where(Membership.is_wanted(now()))
+    return select(Membership.user_id).where(_members(removal), Membership.user_id.not_in(elsewhere))
+
+
+@dataclass(frozen=True)
+class Part:
+    """One kind of row that a removal ends: which are left, and how a batch of them ends."""
+
+    name: str
+    table: type[Base]
+    left: Callable[[Removal], ColumnElement[bool]]
+    end: Callable[[Session, Removal, list[int]], None]
+
+
+PARTS = (
+    Part(
+        "grants",
+        Grant,
+        lambda removal: _theirs(Grant.membership_id, removal) & Grant.revoked_at.is_(None),
+        _close_grants,
+    ),
+    Part(
+        "notifications",
+        Notification,
+        lambda removal: _theirs(Notification.membership_id, removal),
+        _purge_notifications,
+    ),
+    Part(
+        "mails",
+        Delivery,
+        lambda removal: _theirs(Delivery.membership_id, removal) & (Delivery.status == DeliveryStatus.QUEUED),
+        _cancel_mail,
+    ),
+    Part(
+        "invitations",
+        Invitation,
+        lambda removal: (
+            (_theirs(Invitation.membership_id, removal) | _theirs(Invitation.inviter_id, removal))
+            & (Invitation.status == InvitationStatus.PENDING)
+        ),
+        _cancel_invitations,
+    ),
+    Part(
+        "links",
+        Link,
+        lambda removal: Link.user_id.in_(_leftover_users(removal)) & Link.used_at.is_(None) & Link.revoked_at.is_(None),
+        _revoke_links,
+    ),
+    Part(
+        "sessions",
+        UserSession,
+        lambda removal: UserSession.user_id.in_(_leftover_users(removal)) & UserSession.ended_at.is_(None),
+        _end_sessions,
+    ),
+)
+
+
+def _count(session: Session, part: Part, removal: Removal) -> int:
+    return session.scalars(select(func.count()).select_from(part.table).where(part.left(removal))).one()

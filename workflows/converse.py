@@ -1,0 +1,191 @@
+"""Talk: on a card, where addressing a guest gives access; with its contact; and directly (R20 to R23, R31 to R33)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, contains_eager, selectinload
+
+from models import (
+    Addressee,
+    Card,
+    Group,
+    Membership,
+    MembershipStatus,
+    Message,
+    MessageKind,
+    NewsKind,
+    Template,
+    User,
+    announce,
+    now,
+)
+from workflows.grant import grant, participants
+from workflows.notify import notify
+from workflows.permissions import Action, may, permit, role_on
+from workflows.post import post
+from workflows.refusals import NoMailbox, NotAddressable, NotFound, NotWritable
+from workflows.tend import LONGEST_TEXT, written
+
+STAFF = (Group.ADMIN, Group.MEMBER)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Somebody whom a chat message can address, and whether that would give them access to the card (R20)."""
+
+    membership: Membership
+    gains_access: bool
+
+
+def say(
+    session: Session,
+    card: Card,
+    *,
+    by: Membership,
+    text: str,
+    to: Collection[int] = (),
+    ends_at: datetime | None = None,
+    asked_at: datetime | None = None,
+) -> Message:
+    """Write in the card's internal chat; guests addressed gain access until `ends_at`, and all are notified (R20, R21).
+
+    `asked_at` is when the request came in: a revocation since then wins (R56).
+    Raises NotAddressable, EmptyText, TextTooLong, JustRevoked.
+    """
+    permit(session, by, Action.CHAT, card=card)
+    text = written(text, LONGEST_TEXT)
+    addressed = _addressed(session, card, by, to)
+    message = Message(account_id=card.account_id, kind=MessageKind.CHAT, card_id=card.id, author_id=by.id, text=text)
+    message.addressees = [Addressee(membership_id=each.id) for each in addressed]
+    session.add(message)
+    session.flush()
+    if may(role_on(session, by, card), Action.GRANT):
+        guests = [each for each in addressed if each.is_guest]
+        grant(session, message, guests, by=by, asked_at=asked_at or now(), ends_at=ends_at)
+    followers = _followers(session, card) if by.is_guest else []
+    notify(session, message, [*addressed, *followers])
+    announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
+    return message
+
+
+def write_to_contact(session: Session, card: Card, *, by: Membership, text: str) -> Message:
+    """Mail the card's contact, and keep the message on the card (R32). Raises NoMailbox, EmptyText, TextTooLong."""
+    permit(session, by, Action.WRITE_CONTACT, card=card)
+    if card.contact is None or not card.contact.email:
+        raise NoMailbox("This card's contact has no e-mail address.")
+    message = Message(account_id=card.account_id, kind=MessageKind.CONTACT, card_id=card.id, author_id=by.id)
+    message.text = written(text, LONGEST_TEXT)
+    session.add(message)
+    session.flush()
+    post(
+        session,
+        to=card.contact.email,
+        template=Template.CONTACT_MESSAGE,
+        account_id=card.account_id,
+        card_id=card.id,
+        message_id=message.id,
+    )
+    announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
+    return message
+
+
+def write_direct(session: Session, recipient_id: int, *, by: Membership, text: str) -> Message:
+    """Write to one person of the account (R33). Raises NotFound, NotWritable, EmptyText, TextTooLong."""
+    recipient = correspondent(session, recipient_id, by=by)
+    message = Message(account_id=by.account_id, kind=MessageKind.DIRECT, author_id=by.id, recipient_id=recipient.id)
+    message.text = written(text, LONGEST_TEXT)
+    session.add(message)
+    session.flush()
+    notify(session, message, [recipient])
+    for user_id in (by.user_id, recipient.user_id):
+        announce(session, NewsKind.DIRECT, account_id=by.account_id, user_id=user_id)
+    return message
+
+
+def correspondent(session: Session, membership_id: int, *, by: Membership) -> Membership:
+    """Return the person that `by` wants to write to. Guests write to account users alone (R33, R41)."""
+    permit(session, by, Action.WRITE_DIRECT)
+    other = session.get(Membership, membership_id)
+    if other is None or other.account_id != by.account_id or other.id == by.id:
+        raise NotFound
+    if by.is_guest and other.is_guest:
+        raise NotFound
+    if other.status is not MembershipStatus.ACTIVE:
+        raise NotWritable
+    return other
+
+
+def writable(session: Session, by: Membership) -> list[Membership]:
+    """Return whom `by` may write to directly, by name."""
+    groups = STAFF if by.is_guest else tuple(Group)
+    found = session.scalars(
+        select(Membership)
+        .join(Membership.user)
+        .where(
+            Membership.account_id == by.account_id,
+            Membership.id != by.id,
+            Membership.group.in_(groups),
+            Membership.is_live(now()),
+        )
+        .options(contains_eager(Membership.user))
+    )
+    return sorted(found, key=lambda each: each.display_name.casefold())
+
+
+def addressable(session: Session, card: Card, *, by: Membership) -> list[Choice]:
+    """Return whom a message on this card can address: for guests its participants, for others the account's people."""
+    present = {each.membership_id for each in participants(session, card)}
+    wanted = select(Membership).join(User).where(Membership.account_id == card.account_id, Membership.id != by.id)
+    if not may(role_on(session, by, card), Action.GRANT):
+        wanted = wanted.where(Membership.id.in_(present))
+    people = session.scalars(wanted.where(Membership.is_wanted(now())).options(contains_eager(Membership.user)))
+    choices = [Choice(each, gains_access=each.is_guest and each.id not in present) for each in people]
+    return sorted(choices, key=lambda choice: (not choice.membership.is_guest, choice.membership.display_name))
+
+
+def chat_of(session: Session, card: Card, *, kind: MessageKind = MessageKind.CHAT) -> list[Message]:
+    """Return the card's messages of one kind, oldest first, with authors and addressees."""
+    people = selectinload(Message.addressees).selectinload(Addressee.membership).selectinload(Membership.user)
+    return list(
+        session.scalars(
+            select(Message)
+            .where(Message.card_id == card.id, Message.kind == kind, Message.deleted_at.is_(None))
+            .order_by(Message.id)
+            .options(selectinload(Message.author).selectinload(Membership.user), people)
+        )
+    )
+
+
+def direct_between(session: Session, mine: Membership, theirs: Membership) -> list[Message]:
+    """Return what two people wrote to each other, oldest first."""
+    out = (Message.author_id == mine.id) & (Message.recipient_id == theirs.id)
+    back = (Message.author_id == theirs.id) & (Message.recipient_id == mine.id)
+    kind = Message.kind == MessageKind.DIRECT
+    return list(session.scalars(select(Message).where(kind, or_(out, back)).order_by(Message.id)))
+
+
+def _addressed(session: Session, card: Card, by: Membership, to: Collection[int]) -> Sequence[Membership]:
+    """Return the people addressed, their rows held until the commit, so that a removal comes before or after."""
+    wanted = set(to) - {by.id}
+    if not wanted:
+        return []
+    held = select(Membership).where(Membership.id.in_(wanted), Membership.account_id == card.account_id)
+    people = session.scalars(
+        held.order_by(Membership.id).with_for_update(of=Membership).execution_options(populate_existing=True)
+    ).all()
+    if len(people) != len(wanted):
+        raise NotAddressable("Somebody")
+    allowed = {choice.membership.id for choice in addressable(session, card, by=by)}
+    for each in people:
+        if each.id not in allowed:
+            raise NotAddressable("Somebody" if by.is_guest else each.display_name)
+    return people
+
+
+def _followers(session: Session, card: Card) -> Sequence[Membership]:
+    """Return the account users who talk on this card: they learn what a guest answers."""
+    wrote = select(Message.author_id).where(Message.card_id == card.id, Message.kind == MessageKind.CHAT)
+    staff = select(Membership).where(Membership.id.in_(wrote), Membership.group.in_(STAFF), Membership.is_live(now()))
+    return session.scalars(staff).all()

@@ -1,0 +1,242 @@
+"""Invite a person into an account; resend, cancel and expire what was not answered (R1 to R9, R11)."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from models import (
+    AuditEvent,
+    Delivery,
+    DeliveryStatus,
+    Event,
+    Grant,
+    Group,
+    Invitation,
+    InvitationStatus,
+    Link,
+    Membership,
+    MembershipStatus,
+    NewsKind,
+    User,
+    announce,
+    insert_once,
+    now,
+    record,
+    settings,
+)
+from workflows.address import normalise
+from workflows.permissions import Action, permit
+from workflows.post import post
+from workflows.refusals import AlreadyInvited, AlreadyMember, InvitationClosed, NotFound, TooMany, UnknownGroup
+
+EXPIRY_BATCH = 200
+
+
+def invite(
+    session: Session,
+    *,
+    by: Membership,
+    email: str,
+    group: str,
+    name: str = "",
+    ends_at: datetime | None = None,
+) -> Invitation:
+    """Record an invitation and its mail, and return it. Whether the person is known is for the worker to find (R2).
+
+    The statements are the same for a known and an unknown address, so that their time tells nothing (R6).
+    Raises BadAddress, UnknownGroup, AlreadyMember, AlreadyInvited, TooMany.
+    """
+    permit(session, by, Action.INVITE)
+    address, wanted = normalise(email), _group(group)
+    _hold_to_limits(session, by, address)
+    insert_once(session, User, email=address)
+    user_id = session.scalars(select(User.id).where(User.email == address)).one()
+    membership_id = _seat(session, by, user_id, address, group=wanted, name=name.strip(), ends_at=ends_at)
+    invitation = Invitation(
+        account_id=by.account_id,
+        membership_id=membership_id,
+        inviter_id=by.id,
+        email_typed=email.strip(),
+        expires_at=now() + timedelta(days=settings().invitation_days),
+    )
+    session.add(invitation)
+    session.flush()
+    _post_invitation(session, invitation, to=address)
+    record(session, Event.INVITATION_MADE, invitation.id, by=by, email=address, group=wanted)
+    return invitation
+
+
+def resend_invitation(session: Session, invitation_id: int, *, by: Membership) -> None:
+    """Mail a fresh link, and let the invitation live its full time again (R9). Raises InvitationClosed, TooMany."""
+    permit(session, by, Action.INVITE)
+    invitation = _lock(session, invitation_id, by)
+    if not invitation.is_open or invitation.expires_at <= now():
+        raise InvitationClosed
+    address = invitation.membership.user.email
+    _hold_to_resends(session, invitation)
+    _hold_to_recipient(session, address)
+    invitation.expires_at = now() + timedelta(days=settings().invitation_days)
+    _post_invitation(session, invitation, to=address)
+    record(session, Event.INVITATION_RESENT, invitation.id, by=by)
+
+
+def cancel_invitation(session: Session, invitation_id: int, *, by: Membership) -> None:
+    """Close a pending invitation with its links and mail. Cancelling twice is the same as cancelling once."""
+    permit(session, by, Action.INVITE)
+    invitation = _lock(session, invitation_id, by)
+    if invitation.status is InvitationStatus.ACCEPTED:
+        raise InvitationClosed
+    if invitation.is_open:
+        close_invitations(session, [invitation.id], InvitationStatus.CANCELLED)
+        record(session, Event.INVITATION_CANCELLED, invitation.id, by=by)
+        announce(session, NewsKind.USERS, account_id=by.account_id)
+
+
+def expire_invitations(session: Session) -> int:
+    """Expire a bounded batch of invitations past their time; return how many there were (R11)."""
+    due = session.execute(
+        select(Invitation.id, Invitation.account_id)
+        .where(Invitation.status == InvitationStatus.PENDING, Invitation.expires_at <= now())
+        .order_by(Invitation.id)
+        .limit(EXPIRY_BATCH)
+        .with_for_update(skip_locked=True)
+    ).all()
+    close_invitations(session, [row.id for row in due], InvitationStatus.EXPIRED)
+    for row in due:
+        record(session, Event.INVITATION_EXPIRED, row.id, account_id=row.account_id)
+        announce(session, NewsKind.USERS, account_id=row.account_id)
+    return len(due)
+
+
+def close_invitations(session: Session, ids: Sequence[int], status: InvitationStatus) -> int:
+    """End pending invitations with all their links, queued mail and waiting grants; return how many were pending."""
+    if not ids:
+        return 0
+    at = now()
+    closed = session.execute(
+        update(Invitation)
+        .where(Invitation.id.in_(ids), Invitation.status == InvitationStatus.PENDING)
+        .values(status=status, ended_at=at)
+        .returning(Invitation.id, Invitation.membership_id)
+    ).all()
+    invitations, members = [row.id for row in closed], [row.membership_id for row in closed]
+    revoke_links(session, invitations)
+    session.execute(
+        update(Delivery)
+        .where(Delivery.invitation_id.in_(invitations), Delivery.status == DeliveryStatus.QUEUED)
+        .values(status=DeliveryStatus.CANCELLED, ended_at=at)
+    )
+    # A grant waits for its guest (R24); when nobody will come, it must not wait for the next invitation.
+    waiting = select(Membership.id).where(Membership.id.in_(members), Membership.status == MembershipStatus.INVITED)
+    session.execute(
+        update(Grant).where(Grant.membership_id.in_(waiting), Grant.revoked_at.is_(None)).values(revoked_at=at),
+        execution_options={"synchronize_session": False},
+    )
+    return len(closed)
+
+
+def revoke_links(session: Session, invitation_ids: Sequence[int]) -> None:
+    """Let all open links of these invitations die together (R9)."""
+    session.execute(
+        update(Link)
+        .where(Link.invitation_id.in_(invitation_ids), Link.used_at.is_(None), Link.revoked_at.is_(None))
+        .values(revoked_at=now())
+    )
+
+
+def _group(wanted: str) -> Group:
+    try:
+        return Group(wanted)
+    except ValueError:
+        raise UnknownGroup(wanted[:40]) from None
+
+
+def _seat(
+    session: Session,
+    by: Membership,
+    user_id: int,
+    address: str,
+    *,
+    group: Group,
+    name: str,
+    ends_at: datetime | None,
+) -> int:
+    """Return the id of an invited membership that has no pending invitation: a new one, or one left behind (R8)."""
+    given = {"group": group, "name": name, "ends_at": ends_at, "sponsor_id": by.id}
+    status = MembershipStatus.INVITED
+    fresh = insert_once(session, Membership, account_id=by.account_id, user_id=user_id, status=status, **given)
+    if fresh is not None:
+        return fresh
+    present = session.scalars(
+        select(Membership)
+        .where(
+            Membership.account_id == by.account_id,
+            Membership.user_id == user_id,
+            Membership.status != MembershipStatus.DELETED,
+        )
+        .with_for_update()
+    ).one()
+    if present.status is MembershipStatus.ACTIVE:
+        raise AlreadyMember(address)
+    pending = select(Invitation.id).where(
+        Invitation.membership_id == present.id, Invitation.status == InvitationStatus.PENDING
+    )
+    if session.scalar(pending):
+        raise AlreadyInvited(address)
+    for column, value in given.items():
+        setattr(present, column, value)
+    return present.id
+
+
+def _post_invitation(session: Session, invitation: Invitation, *, to: str) -> None:
+    post(
+        session,
+        to=to,
+        template=None,
+        account_id=invitation.account_id,
+        membership_id=invitation.membership_id,
+        invitation_id=invitation.id,
+    )
+    announce(session, NewsKind.USERS, account_id=invitation.account_id)
+
+
+def _lock(session: Session, invitation_id: int, by: Membership) -> Invitation:
+    """Return an invitation of the admin's account, holding its membership's row, which every verb locks first."""
+    of = select(Membership.id).join(Invitation, Invitation.membership_id == Membership.id)
+    found = of.where(Invitation.id == invitation_id, Invitation.account_id == by.account_id)
+    if session.scalar(found.with_for_update(of=Membership)) is None:
+        raise NotFound
+    return session.get_one(Invitation, invitation_id, populate_existing=True)
+
+
+def _hold_to_limits(session: Session, by: Membership, address: str) -> None:
+    hour_ago, limit = now() - timedelta(hours=1), settings().invitations_per_hour
+    made = select(func.count()).where(Invitation.inviter_id == by.id, Invitation.created_at > hour_ago)
+    if session.scalars(made).one() >= limit:
+        raise TooMany(f"You have invited {limit} people within the hour; try again later.")
+    _hold_to_recipient(session, address)
+
+
+def _hold_to_resends(session: Session, invitation: Invitation) -> None:
+    limit = settings().resends_per_day
+    resent = select(func.count()).where(
+        AuditEvent.account_id == invitation.account_id,
+        AuditEvent.event == Event.INVITATION_RESENT,
+        AuditEvent.object_id == invitation.id,
+        AuditEvent.at > now() - timedelta(days=1),
+    )
+    if session.scalars(resent).one() >= limit:
+        raise TooMany(f"This invitation was sent again {limit} times within a day; try again tomorrow.")
+
+
+def _hold_to_recipient(session: Session, address: str) -> None:
+    limit = settings().mails_per_recipient_day
+    mailed = select(func.count()).where(
+        Delivery.to_address == address,
+        Delivery.invitation_id.is_not(None),
+        Delivery.queued_at > now() - timedelta(days=1),
+    )
+    if session.scalars(mailed).one() >= limit:
+        raise TooMany(f"This address was sent {limit} invitations within a day; try again tomorrow.")

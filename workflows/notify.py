@@ -1,0 +1,113 @@
+"""Put messages into people's notification centers, and tell them by mail when they do not look (R22)."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
+from sqlalchemy.orm import Session, contains_eager, selectinload
+
+from models import (
+    Account,
+    Card,
+    Grant,
+    Group,
+    Membership,
+    MembershipStatus,
+    Message,
+    NewsKind,
+    Notification,
+    Template,
+    User,
+    announce,
+    now,
+    settings,
+)
+from workflows.post import post
+from workflows.refusals import NotFound
+
+
+def notify(session: Session, message: Message, recipients: Iterable[Membership]) -> None:
+    """Notify each recipient but the author, once, and queue one mail for all that they leave unread."""
+    once = {each.id: each for each in recipients if each.id != message.author_id}
+    for each in once.values():
+        about = {"account_id": message.account_id, "membership_id": each.id, "card_id": message.card_id}
+        session.add(Notification(message_id=message.id, **about))
+        announce(session, NewsKind.NOTIFICATION, account_id=message.account_id, user_id=each.user_id)
+        if each.status is MembershipStatus.ACTIVE and each.user.wants_mail:
+            queue_digest(session, each)
+
+
+def queue_digest(session: Session, membership: Membership) -> None:
+    """Queue a mail of unread notifications after the quiet time, unless one is queued already."""
+    post(
+        session,
+        to=membership.user.email,
+        template=Template.NOTIFICATION,
+        account_id=membership.account_id,
+        not_before=now() + timedelta(seconds=settings().notification_quiet_seconds),
+        membership_id=membership.id,
+        user_id=membership.user_id,
+    )
+
+
+def visible_notifications(session: Session, user_id: int, *, after: int = 0, limit: int = 100) -> list[Notification]:
+    """Return a person's notifications that they may see now, newest first; all newer than id `after`."""
+    people = selectinload(Notification.message).selectinload(Message.author).selectinload(Membership.user)
+    return list(
+        session.scalars(
+            _visible(user_id)
+            .where(Notification.id > after)
+            .order_by(Notification.id.desc())
+            .limit(limit)
+            .options(
+                contains_eager(Notification.membership).contains_eager(Membership.account),
+                contains_eager(Notification.card),
+                people,
+            )
+        )
+    )
+
+
+def unread_count(session: Session, user_id: int) -> int:
+    """Return how many visible notifications a person has not read."""
+    unread = _visible(user_id).where(Notification.read_at.is_(None)).with_only_columns(func.count())
+    return session.scalars(unread).one()
+
+
+def mark_read(session: Session, notification_id: int, *, user_id: int) -> Notification:
+    """Mark one of the person's own visible notifications as read, and return it. Raises NotFound."""
+    own = session.scalars(_visible(user_id).where(Notification.id == notification_id)).one_or_none()
+    if own is None:
+        raise NotFound
+    own.read_at = own.read_at or now()
+    announce(session, NewsKind.NOTIFICATION, account_id=own.account_id, user_id=user_id)
+    return own
+
+
+def mute(session: Session, user_id: int) -> None:
+    """Send this person no more notification mails. Unsubscribing twice is the same as once."""
+    session.execute(update(User).where(User.id == user_id).values(wants_mail=False))
+
+
+def is_in_sight() -> ColumnElement[bool]:
+    """SQL for: the reader of a notification may see what it is about; needs Membership and (outer) Card joined."""
+    held = exists().where(
+        Grant.membership_id == Membership.id, Grant.card_id == Notification.card_id, Grant.is_open(now())
+    )
+    on_card = and_(Card.deleted_at.is_(None), or_(Membership.group != Group.FREE, held))
+    return or_(Notification.card_id.is_(None), on_card)
+
+
+def _visible(user_id: int) -> Select[Notification]:
+    return (
+        select(Notification)
+        .join(Notification.membership)
+        .join(Membership.account)
+        .outerjoin(Notification.card)
+        .where(
+            Membership.user_id == user_id,
+            Membership.is_live(now()),
+            Account.closed_at.is_(None),
+            is_in_sight(),
+        )
+    )

@@ -1,0 +1,40 @@
+"""Put a mail in the queue: its record and its job, in the caller's transaction."""
+
+from datetime import datetime
+from email.utils import parseaddr
+from uuid import uuid4
+
+from sqlalchemy.orm import Session
+
+from models import Delivery, Template, enqueue, insert_once, settings
+
+
+def post(
+    session: Session,
+    *,
+    to: str,
+    template: Template | None,
+    account_id: int | None = None,
+    not_before: datetime | None = None,
+    **about: int | None,
+) -> int | None:
+    """Queue one mail and return its delivery's id; None where the same digest is queued already.
+
+    `about` names the rows that it is about: user_id, membership_id, invitation_id, card_id, message_id.
+    """
+    delivery_id = insert_once(
+        session,
+        Delivery,
+        to_address=to,
+        template=template,
+        account_id=account_id,
+        mail_id=f"<{uuid4()}@{_domain()}>",
+        **about,
+    )
+    if delivery_id is not None:
+        enqueue(session, "deliver", account_id=account_id, not_before=not_before, delivery_id=delivery_id)
+    return delivery_id
+
+
+def _domain() -> str:
+    return parseaddr(settings().mail_from)[1].rpartition("@")[2] or "localhost"

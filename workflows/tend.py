@@ -1,0 +1,144 @@
+"""Tend a card: create and delete it, its fields, notes and tasks."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from models import (
+    Card,
+    CardField,
+    CardKind,
+    Company,
+    Contact,
+    Event,
+    Grant,
+    Membership,
+    NewsKind,
+    Note,
+    Task,
+    announce,
+    insert_once,
+    now,
+    record,
+)
+from workflows.permissions import Action, permit
+from workflows.refusals import EmptyText, NotFound, TextTooLong
+
+LONGEST_NAME = 200
+LONGEST_LABEL = 100
+LONGEST_LINE = 500
+LONGEST_TEXT = 20_000
+
+
+def create_card(
+    session: Session,
+    *,
+    by: Membership,
+    kind: CardKind,
+    name: str,
+    contact_id: int | None = None,
+    company_id: int | None = None,
+) -> Card:
+    """Create a lead or customer and return it. A name alone is enough; contact and company are the account's own."""
+    permit(session, by, Action.CREATE_CARD)
+    for table, wanted in ((Contact, contact_id), (Company, company_id)):
+        own = select(table.id).where(table.id == wanted, table.account_id == by.account_id)
+        if wanted is not None and session.scalar(own) is None:
+            raise NotFound
+    name = written(name, LONGEST_NAME)
+    card = Card(account_id=by.account_id, kind=kind, name=name, created_by_id=by.id)
+    card.contact_id, card.company_id = contact_id, company_id
+    session.add(card)
+    session.flush()
+    record(session, Event.CARD_CREATED, card.id, by=by)
+    return card
+
+
+def edit_fields(
+    session: Session,
+    card: Card,
+    *,
+    by: Membership,
+    name: str | None = None,
+    values: Mapping[str, str],
+    new_label: str = "",
+    new_value: str = "",
+) -> None:
+    """Set the card's name and custom fields, by field id; a new label defines a field for all cards of the kind."""
+    permit(session, by, Action.EDIT_FIELDS, card=card)
+    known = {str(field.id) for field in fields_of(session, card)}
+    if not values.keys() <= known:
+        raise NotFound
+    changed = {**card.values, **{key: _short(value, LONGEST_LINE) for key, value in values.items()}}
+    if new_label.strip():
+        changed[str(_define(session, card, new_label))] = _short(new_value, LONGEST_LINE)
+    if name is not None:
+        card.name = written(name, LONGEST_NAME)
+    card.values = changed
+    announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
+
+
+def fields_of(session: Session, card: Card) -> list[CardField]:
+    """Return the custom fields that the account has for this kind of card."""
+    of = select(CardField).where(CardField.account_id == card.account_id, CardField.kind == card.kind)
+    return list(session.scalars(of.order_by(CardField.id)))
+
+
+def add_note(session: Session, card: Card, *, by: Membership, text: str) -> Note:
+    """Add a note to the card. Raises EmptyText, TextTooLong."""
+    permit(session, by, Action.WRITE_NOTES, card=card)
+    note = Note(account_id=card.account_id, card_id=card.id, author_id=by.id, text=written(text, LONGEST_TEXT))
+    session.add(note)
+    announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
+    return note
+
+
+def add_task(session: Session, card: Card, *, by: Membership, text: str, due_on: date | None = None) -> Task:
+    """Set a task on the card. Guests are not told, not even that something changed (R37)."""
+    permit(session, by, Action.USE_TASKS, card=card)
+    text = written(text, LONGEST_LINE)
+    task = Task(account_id=card.account_id, card_id=card.id, author_id=by.id, text=text, due_on=due_on)
+    session.add(task)
+    return task
+
+
+def finish_task(session: Session, card: Card, task_id: int, *, by: Membership) -> None:
+    """Mark a task of this card as done. Finishing twice is the same as finishing once."""
+    permit(session, by, Action.USE_TASKS, card=card)
+    task = session.get(Task, task_id)
+    if task is None or task.card_id != card.id:
+        raise NotFound
+    task.done_at = task.done_at or now()
+
+
+def delete_card(session: Session, card: Card, *, by: Membership) -> None:
+    """Delete the card: nobody opens it from now on, and its grants are closed."""
+    permit(session, by, Action.DELETE_CARD, card=card)
+    card.deleted_at = now()
+    still = update(Grant).where(Grant.card_id == card.id, Grant.revoked_at.is_(None))
+    session.execute(still.values(revoked_at=now(), revoked_by_id=by.id))
+    record(session, Event.CARD_DELETED, card.id, by=by)
+    announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
+
+
+def written(text: str, longest: int) -> str:
+    """Return the text without the white space around it. Raises EmptyText, TextTooLong."""
+    if not text.strip():
+        raise EmptyText
+    return _short(text, longest)
+
+
+def _short(text: str, longest: int) -> str:
+    # PostgreSQL keeps no NUL, and nobody means one.
+    text = text.replace("\x00", "").strip()
+    if len(text) > longest:
+        raise TextTooLong(longest)
+    return text
+
+
+def _define(session: Session, card: Card, label: str) -> int:
+    label = written(label, LONGEST_LABEL)
+    about = {"account_id": card.account_id, "kind": card.kind, "label": label}
+    return insert_once(session, CardField, **about) or session.scalars(select(CardField.id).filter_by(**about)).one()
