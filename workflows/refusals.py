@@ -39,6 +39,10 @@ class BadAddress(BadInput):
     """“{0}” is not an address that can be invited: {1}"""
 
 
+class BadSlug(BadInput):
+    """“{0}” cannot be an account's slug: use 1 to 63 of a-z, 0-9 and hyphens, with no hyphen at either end."""
+
+
 class UnknownGroup(BadInput):
     """There is no group “{0}”; choose admin, member or free."""
 
