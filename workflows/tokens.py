@@ -1,0 +1,42 @@
+"""Secrets that travel by mail: made anew from the key whenever needed, and stored as digests alone."""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from models import LinkPurpose, settings
+
+LONGEST_SIGNED = 200
+
+
+def token_for(purpose: LinkPurpose, mail_id: str) -> str:
+    """Return the token of the link in the mail `mail_id`: 256 bits, the same each time, so a retry sends the same mail."""
+    secret = hmac.digest(settings().key, f"link\0{purpose}\0{mail_id}".encode(), hashlib.sha256)
+    return urlsafe_b64encode(secret).rstrip(b"=").decode()
+
+
+def digest(token: str) -> str:
+    """Return the digest under which a token is stored and found."""
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
+
+
+def sign_unsubscribe(user_id: int) -> str:
+    """Return the token of a person's unsubscribe link. It never expires, and can do nothing else (R22)."""
+    return str(_unsubscribe().dumps(user_id))
+
+
+def read_unsubscribe(token: str) -> int | None:
+    """Return the id of the user who may unsubscribe with the token; None for a token that is not ours."""
+    if len(token) > LONGEST_SIGNED:
+        return None
+    try:
+        user_id = _unsubscribe().loads(token)
+    except BadSignature:
+        return None
+    return user_id if isinstance(user_id, int) else None
+
+
+def _unsubscribe() -> URLSafeSerializer:
+    return URLSafeSerializer(settings().key, salt="unsubscribe", signer_kwargs={"digest_method": hashlib.sha256})
