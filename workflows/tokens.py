@@ -12,7 +12,7 @@ LONGEST_SIGNED = 200
 
 
 def token_for(purpose: LinkPurpose, mail_id: str) -> str:
-    """Return the token of the link in the mail `mail_id`: 256 bits, the same each time, so a retry sends the same mail."""
+    """Return the token of the link in the mail `mail_id`: 256 bits, and the same at every try."""
     secret = hmac.digest(settings().key, f"link\0{purpose}\0{mail_id}".encode(), hashlib.sha256)
     return urlsafe_b64encode(secret).rstrip(b"=").decode()
 
