@@ -1,0 +1,1 @@
+"""What Guestlist promises, told as stories."""

@@ -1,0 +1,125 @@
+"""The fixtures: `stack` is the whole product running, `database` a fresh database; each on both databases."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from models import Database, settings
+from models.schema import migrate
+from models.settings import PREFIX
+from tests.postgres import Postgres
+from tests.stack import Stack
+
+# The group keeps all tests of one database, and so its processes, in one test worker.
+DATABASES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("sqlite", "postgresql")]
+Create = Callable[[str], str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests away from the settings and the data of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(PREFIX)]:
+            patch.delenv(name)
+        home = tmp_path_factory.mktemp("home")
+        patch.chdir(home)
+        patch.setenv(f"{PREFIX}DATA_DIR", str(home / "data"))
+        settings.cache_clear()
+        yield
+
+
+@pytest.fixture
+def choose(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Change settings of the test process for one test: `choose(job_attempts=3)`."""
+
+    def change(**chosen: object) -> None:
+        for name, value in chosen.items():
+            monkeypatch.setenv(PREFIX + name.upper(), str(value))
+        settings.cache_clear()
+
+    yield change
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, started when first wanted."""
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def create(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Create]:
+    """Return, for the name of a database, what creates migrated ones of that kind and returns their URLs."""
+    made: dict[str, Create] = {}
+    number = count(1)
+
+    def sqlite() -> Create:
+        home = tmp_path_factory.mktemp("sqlite")
+        _migrate(f"sqlite:///{home / 'template.db'}")
+
+        def copy(name: str) -> str:
+            return f"sqlite:///{shutil.copy(home / 'template.db', home / f'{name}.db')}"
+
+        return copy
+
+    def postgresql() -> Create:
+        server: Postgres = request.getfixturevalue("postgres")
+        _migrate(server.create("template_guestlist"))
+        return lambda name: server.create(name, template="template_guestlist")
+
+    def of_kind(kind: str) -> Create:
+        if kind not in made:
+            made[kind] = {"sqlite": sqlite, "postgresql": postgresql}[kind]()
+        return lambda name: made[kind](f"{name}_{next(number)}")
+
+    return of_kind
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest, create: Callable[[str], Create]) -> Iterator[Database]:
+    """A fresh, migrated database that no process works on."""
+    fresh = Database(create(request.param)("test"))
+    yield fresh
+    fresh.engine.dispose()
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def stack(
+    request: pytest.FixtureRequest, create: Callable[[str], Create], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """The whole product running. The test process has its settings, so that workflows called here agree with it."""
+    home: Path = tmp_path_factory.mktemp(f"stack-{request.param}")
+    running = Stack(create(request.param)("stack"), home)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in running.settings.items():
+            patch.setenv(name, value)
+        settings.cache_clear()
+        try:
+            running.start()
+            yield running
+        finally:
+            running.close()
+    settings.cache_clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show what the processes said beside a failure."""
+    report = yield
+    running = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and running is not None:
+        report.sections.extend((f"{name} said", each.log()) for name, each in running.processes.items())
+    return report
+
+
+def _migrate(url: str) -> None:
+    template = Database(url)
+    migrate(template)
+    template.engine.dispose()

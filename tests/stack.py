@@ -1,0 +1,158 @@
+"""The whole product as real processes on one database: web, work, Valkey and a mail server."""
+
+import os
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, suppress
+from datetime import timedelta
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import func, select
+
+from models import Database, Job, JobStatus, now
+from models.settings import PREFIX
+from tests.browser import Browser
+from tests.people import Lead, Person, Team, make_card, make_guest, make_team
+from tests.process import Process, until
+
+BIN = Path(sys.executable).parent
+NEVER = "0 0 1 1 *"
+OPERATOR = "operator@ops.example"
+IMPATIENT = {
+    "JOB_PAUSE_SECONDS": "0.2",
+    "JOB_LEASE_SECONDS": "5",
+    "RELAY_SECONDS": "0.2",
+    "NOTIFICATION_QUIET_SECONDS": "1",
+    "STREAM_RECHECK_SECONDS": "1",
+    "INVITATIONS_PER_HOUR": "100000",
+    "WORKER_PROCESSES": "1",
+    "OPERATORS": OPERATOR,
+    # Tests sweep and expire when they want it, and plant breaches that nobody else should find first.
+    **dict.fromkeys(("SWEEP_ACCESS_CRON", "SWEEP_INVITATIONS_CRON", "SWEEP_WORK_CRON", "EXPIRE_CRON"), NEVER),
+}
+
+
+class Stack:
+    """Everything a story needs: forms go in at `.url`, mails come out of `.mails()`."""
+
+    def __init__(self, database_url: str, home: Path) -> None:
+        self.home = home
+        self.url = f"http://127.0.0.1:{free_port()}"
+        chosen = {"DATA_DIR": str(home), "DATABASE_URL": database_url, "BASE_URL": self.url, **IMPATIENT}
+        self.settings = {PREFIX + name: value for name, value in chosen.items()}
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | self.settings
+        self.database = Database(database_url)
+        self._mails: dict[Path, EmailMessage] = {}
+        self._closing = ExitStack()
+        commands = {
+            "valkey": (sys.executable, "-m", "jobs.embedded"),
+            "mailbox": (sys.executable, "-m", "jobs.mailbox"),
+            "web": (str(BIN / "guestlist"), "web"),
+            "work": (str(BIN / "guestlist"), "work"),
+        }
+        self.processes = {
+            name: Process(*command, env=self.env, log=home / f"{name}.log") for name, command in commands.items()
+        }
+
+    def start(self) -> None:
+        """Start every process; return when pages are answered."""
+        for each in self.processes.values():
+            self._closing.callback(each.stop)
+            each.start()
+        self.wait_for_web()
+
+    def wait_for_web(self) -> None:
+        """Wait until the web server answers, after a start of the test's own."""
+        until(self._answers, what="the web server", within=60)
+
+    def close(self) -> None:
+        self._closing.close()
+        self.database.engine.dispose()
+
+    def process(self, name: str) -> Process:
+        """Return `web`, `work`, `valkey` or `mailbox`, to kill and start again. A test leaves it running."""
+        return self.processes[name]
+
+    def account(self) -> Team:
+        """Make a fresh account with an admin and a member."""
+        return make_team(self.database)
+
+    def guest(self, team: Team, **known: str) -> Person:
+        """Make a free user of the account who has a password, and no card yet."""
+        return make_guest(self.database, team, **known)
+
+    def card(self, team: Team, **known: str) -> Lead:
+        """Make a lead, or with `kind="customer"` a customer."""
+        return make_card(self.database, team, **known)
+
+    def client(self, person: Person | None = None) -> Browser:
+        """Return a fresh browser, signed in where a person is given."""
+        browser = Browser(self.url)
+        self._closing.callback(browser.close)
+        if person is not None:
+            answer = browser.sign_in(person.email, person.password)
+            assert answer.status_code == httpx.codes.SEE_OTHER, f"{person.email}: {answer.text[:2000]}"
+        return browser
+
+    def guestlist(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line on this stack's settings."""
+        command = [str(BIN / "guestlist"), *arguments]
+        return subprocess.run(
+            command, env=self.env | env, cwd=self.home, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def mails(self, to: str, *, count: int = 1, template: str = "", within: float = 20) -> list[EmailMessage]:
+        """Wait until at least `count` mails to an address (of one template) have arrived; return them, oldest first."""
+        wanted = f"{count} {template or 'mail'}(s) to {to}"
+        found: list[EmailMessage] = []
+
+        def look() -> bool:
+            found[:] = self.mails_now(to, template=template)
+            return len(found) >= count
+
+        until(look, what=wanted, within=within)
+        return found
+
+    def mails_now(self, to: str, *, template: str = "") -> list[EmailMessage]:
+        """Return what has arrived for an address until now. To prove silence, call `.idle()` first."""
+        for path in (self.home / "mail").glob("new/*"):
+            if path not in self._mails:
+                with suppress(FileNotFoundError):
+                    self._mails[path] = BytesParser(policy=policy.default).parsebytes(path.read_bytes())
+        arrived = [self._mails[path] for path in sorted(self._mails, key=lambda path: path.stat().st_mtime_ns)]
+        to_them = [mail for mail in arrived if to in str(mail["To"])]
+        return [mail for mail in to_them if template in ("", mail["X-Guestlist-Template"])]
+
+    def idle(self, *, within: float = 30) -> None:
+        """Wait until no job is due or running, or will be within a few seconds: whatever was to happen has happened."""
+        unfinished = select(func.count(Job.id)).where(
+            (Job.status == JobStatus.RUNNING)
+            | ((Job.status == JobStatus.WAITING) & (Job.not_before < now() + timedelta(seconds=within / 2)))
+        )
+
+        def is_idle() -> bool:
+            with self.database.reading() as session:
+                return session.scalar(unfinished) == 0
+
+        until(is_idle, what="all jobs to end", within=within)
+
+    def _answers(self) -> bool:
+        web = self.processes["web"]
+        assert web.is_running, web.log()
+        with suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/healthz").is_success
+        return False
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        port: Any = asked.getsockname()[1]
+        return int(port)
