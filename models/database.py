@@ -29,12 +29,12 @@ class Database:
         self._listeners.append(listener)
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """Open a session that commits at the end, or rolls back on any error.
+    def transaction(self, session: Session | None = None) -> Iterator[Session]:
+        """Open a session that commits at the end, or rolls back on any error; or use one that was closed again.
 
         On SQLite it takes the write lock at once, so it never fails half-way because another holds it.
         """
-        with Session(self.engine, expire_on_commit=False) as session:
+        with session or Session(self.engine, expire_on_commit=False) as session:
             with session.begin():
                 yield session
             self._tell(session)

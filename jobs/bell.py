@@ -1,0 +1,83 @@
+"""Rings after each commit, from a thread of its own, so that nobody who commits waits for the broker."""
+
+import atexit
+import logging
+import os
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+from jobs.broker import AWAY, Doorbell, ring
+from jobs.live import Live
+from models import News
+
+logger = logging.getLogger(__name__)
+Batch = tuple[list[tuple[int, str]], list[News]]
+T = TypeVar("T")
+BATCHES_AT_ONCE = 100
+FAREWELL_SECONDS = 1.0
+
+
+class Bell:
+    """A listener for `Database.on_commit`. What it cannot ring for, the relay will."""
+
+    def __init__(self, broker: Doorbell, live: Live) -> None:
+        self._broker = broker
+        self._live = live
+        self._starting = threading.Lock()
+        self._ringer: threading.Thread | None = None
+        self._process = 0
+        self._is_away = False
+
+    def __call__(self, jobs: list[tuple[int, str]], news: list[News]) -> None:
+        """Note what a commit left behind; returns at once."""
+        # A thread does not survive a fork; the jobs of the parent are the parent's to ring for.
+        if self._process != os.getpid():
+            self._start()
+        self._pending.put((jobs, news))
+
+    def close(self) -> None:
+        """Ring for what is left, for a second at most."""
+        if self._ringer and self._process == os.getpid():
+            self._pending.put(None)
+            self._ringer.join(FAREWELL_SECONDS)
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._process != os.getpid():
+                self._pending: SimpleQueue[Batch | None] = SimpleQueue()
+                self._ringer = threading.Thread(target=self._run, name="bell", daemon=True)
+                self._ringer.start()
+                self._process = os.getpid()
+                atexit.register(self.close)
+
+    def _run(self) -> None:
+        while True:
+            batches = [self._pending.get()]
+            while len(batches) < BATCHES_AT_ONCE:
+                try:
+                    batches.append(self._pending.get_nowait())
+                except Empty:
+                    break
+            told = [batch for batch in batches if batch is not None]
+            self._try(self._live.publish, list(dict.fromkeys(each for _, news in told for each in news)))
+            self._try(self._ring, [job for jobs, _ in told for job in jobs])
+            if len(told) < len(batches):
+                return
+
+    def _ring(self, jobs: list[tuple[int, str]]) -> None:
+        for job_id, actor in jobs:
+            ring(self._broker, job_id, actor)
+
+    def _try(self, act: Callable[[list[T]], None], what: list[T]) -> None:
+        if not what:
+            return
+        try:
+            act(what)
+        except AWAY as error:
+            if not self._is_away:
+                logger.warning("the broker is away, the relay will ring: %s", error)
+            self._is_away = True
+        else:
+            self._is_away = False

@@ -1,0 +1,102 @@
+"""The clock: each tick of each schedule once over all hosts, and a missed one caught up once."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.triggers.cron import CronTrigger
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from jobs.broker import AWAY, Doorbell
+from jobs.relay import Relay
+from models import Database, Settings, Sweep, SweepKind, Tick, enqueue, now
+
+logger = logging.getLogger(__name__)
+INSERTS = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+# A tick taken later than this was missed, and is caught up.
+LATE = timedelta(seconds=5)
+TRY_AGAIN = timedelta(seconds=5)
+LONGEST_LOOK_BACK = timedelta(days=5 * 366)
+
+
+def run(database: Database, settings: Settings, relay: Relay, broker: Doorbell) -> None:
+    """Run the clock and the relay until the process ends."""
+    scheduler = BlockingScheduler(
+        timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+    )
+
+    def try_again(event: JobExecutionEvent) -> None:
+        # A tick that could not be taken, because the database was away, is taken as soon as it is back.
+        if event.job_id in schedules:
+            scheduler.modify_job(event.job_id, next_run_time=now() + TRY_AGAIN)
+
+    schedules = _schedules(settings)
+    scheduler.add_listener(try_again, EVENT_JOB_ERROR)
+    for name, (line, want) in schedules.items():
+        trigger = CronTrigger.from_crontab(line, timezone=UTC)
+        scheduler.add_job(tick, trigger, id=name, args=(database, name, trigger, want), next_run_time=now())
+    scheduler.add_job(relay.look, "interval", seconds=settings.relay_seconds)
+    scheduler.add_job(_tidy, "interval", hours=1, args=(broker,))
+    scheduler.start()
+
+
+def tick(database: Database, schedule: str, trigger: CronTrigger, want: Callable[[Session], object]) -> None:
+    """Take the tick that is due, unless another clock has; one missed while no clock ran is caught up.
+
+    A schedule that never ticked has missed nothing.
+    """
+    at = now()
+    due_at = last_due(trigger, at)
+    if due_at is None:
+        return
+    with database.transaction() as session:
+        is_late = at - due_at > LATE
+        if is_late and not session.scalar(select(Tick.id).where(Tick.schedule == schedule).limit(1)):
+            return
+        insert: Any = INSERTS[session.get_bind().dialect.name](Tick)
+        insert = insert.on_conflict_do_nothing().returning(Tick.id)
+        if session.execute(insert, {"schedule": schedule, "due_at": due_at, "is_catch_up": is_late}).first():
+            want(session)
+            if is_late:
+                logger.warning("%s, due at %s, was missed and is caught up", schedule, due_at)
+
+
+def last_due(trigger: CronTrigger, at: datetime) -> datetime | None:
+    """Return the trigger's last moment up to `at`; None where there was none in five years."""
+    back = timedelta(minutes=1)
+    due: datetime | None
+    while (due := trigger.get_next_fire_time(None, at - back)) is None or due > at:
+        back *= 2
+        if back > LONGEST_LOOK_BACK:
+            return None
+    while (later := trigger.get_next_fire_time(due, due)) is not None and later <= at:
+        due = later
+    return due.astimezone(UTC)
+
+
+def _schedules(settings: Settings) -> dict[str, tuple[str, Callable[[Session], object]]]:
+    return {
+        "expire": (settings.expire_cron, lambda session: enqueue(session, "expire")),
+        "sweep-access": (settings.sweep_access_cron, lambda session: _sweep(session, SweepKind.ACCESS)),
+        "sweep-invitations": (settings.sweep_invitations_cron, lambda session: _sweep(session, SweepKind.INVITATIONS)),
+        "sweep-work": (settings.sweep_work_cron, lambda session: _sweep(session, SweepKind.WORK)),
+    }
+
+
+def _sweep(session: Session, kind: SweepKind) -> None:
+    sweep = Sweep(kind=kind)
+    session.add(sweep)
+    session.flush()
+    enqueue(session, "sweep", sweep_id=sweep.id)
+
+
+def _tidy(broker: Doorbell) -> None:
+    try:
+        broker.tidy()
+    except AWAY as error:
+        logger.warning("the broker is away, and stays untidy: %s", error)

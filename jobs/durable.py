@@ -1,0 +1,142 @@
+"""The middleware and the decorator that make a Dramatiq actor carry out a recorded job, exactly once."""
+
+import inspect
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+import dramatiq
+from dramatiq import Actor, Broker
+from dramatiq.broker import MessageProxy
+from dramatiq.middleware import SkipMessage
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from jobs.broker import QUEUE
+from jobs.ledger import Claim, Ledger, Overtaken
+from workflows.refusals import Refusal
+
+logger = logging.getLogger(__name__)
+_in_hand: ContextVar[tuple[Ledger, Claim] | None] = ContextVar("in_hand", default=None)
+
+
+class Again:
+    """What an actor returns after a bounded batch, when more is left: the job goes on at once."""
+
+
+class Durable(dramatiq.Middleware):
+    """Claims the job before its actor runs, and puts it back, or buries it, when the actor fails.
+
+    Stands first in the list of middleware, so that what it does is outside any time limit.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    @property
+    def actor_options(self) -> set[str]:
+        return {"on_dead", "throws"}
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
+        _in_hand.set(None)
+        try:
+            claim = self.ledger.claim(message.args[0])
+        except DBAPIError as error:
+            logger.warning("job %s not claimed, the relay will ring again: %s", message.args[0], error.orig)
+            raise SkipMessage("the database is away") from error
+        if claim is None:
+            raise SkipMessage("done, or not due")
+        _in_hand.set((self.ledger, claim))
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,  # noqa: ARG002
+        *,
+        result: object = None,  # noqa: ARG002
+        exception: BaseException | None = None,
+    ) -> None:
+        hand = _in_hand.get()
+        if exception is None or hand is None or isinstance(exception, Overtaken):
+            return
+        _, claim = hand
+        with suppress(Overtaken), self.ledger.database.transaction() as session:
+            if self.ledger.fail(session, claim, exception):
+                tell_of_death(broker, session, claim.actor, claim.arguments)
+
+    def before_nack(self, broker: Broker, message: MessageProxy) -> None:
+        if message.actor_name not in broker.actors:
+            with self.ledger.database.transaction() as session:
+                self.ledger.bury(session, message.args[0], f"There is no actor {message.actor_name!r}.")
+
+
+def tell_of_death(broker: Broker, session: Session, actor: str, arguments: dict[str, int]) -> None:
+    """Let the actor's `on_dead` settle what its job was for, in the transaction that makes it a dead letter."""
+    on_dead = broker.actors[actor].options.get("on_dead") if actor in broker.actors else None
+    if on_dead is None:
+        return
+    try:
+        with session.begin_nested():
+            on_dead(session, **arguments)
+    except Exception:
+        # Else the death would be undone, and tried again for ever.
+        logger.exception("%s%r is dead, and its workflow could not be told", actor, arguments)
+
+
+def durable(
+    *, on_dead: Callable[..., object] | None = None, throws: tuple[type[Exception], ...] = ()
+) -> Callable[[Callable[..., Any]], Actor[[int], None]]:
+    """Make `function(session, **arguments)` an actor that carries out the recorded jobs of its name.
+
+    It runs in one transaction, which ends the job as well. A generator function yields once, a callable that
+    runs between two transactions, and gets its result back. `on_dead(session, **arguments)` is called
+    when a job dies; errors in `throws` are expected, and logged without a traceback.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Actor[[int], None]:
+        carry_out = _in_halves if inspect.isgeneratorfunction(function) else _whole
+
+        @wraps(function)
+        def perform(job_id: int) -> None:
+            hand = _in_hand.get()
+            if hand is None or hand[1].job_id != job_id:
+                raise Overtaken(job_id)
+            carry_out(function, *hand)
+
+        declare = dramatiq.actor(queue_name=QUEUE, on_dead=on_dead, throws=(Refusal, Overtaken, *throws))
+        return declare(perform)
+
+    return decorate
+
+
+def _whole(function: Callable[..., Any], ledger: Ledger, claim: Claim) -> None:
+    with ledger.database.transaction() as session:
+        _end(ledger, session, claim, function(session, **claim.arguments))
+
+
+def _in_halves(function: Callable[..., Any], ledger: Ledger, claim: Claim) -> None:
+    with ledger.database.transaction() as session:
+        halves = function(session, **claim.arguments)
+        try:
+            outside = next(halves)
+        except StopIteration as stop:
+            _end(ledger, session, claim, stop.value)
+            return
+    result = outside()
+    with ledger.database.transaction(session):
+        try:
+            halves.send(result)
+        except StopIteration as stop:
+            _end(ledger, session, claim, stop.value)
+        else:
+            raise TypeError(f"{claim.actor} yields more than once")
+
+
+def _end(ledger: Ledger, session: Session, claim: Claim, outcome: object) -> None:
+    if outcome is Again:
+        ledger.go_on(session, claim)
+    else:
+        ledger.finish(session, claim)

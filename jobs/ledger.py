@@ -1,0 +1,181 @@
+"""The life of a job's row: claimed, finished, put back, released or buried, each by one conditional statement."""
+
+import random
+import traceback
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, bindparam, case, literal, null, select, update
+from sqlalchemy.orm import Session
+
+from models import Database, Job, JobStatus, Settings, now
+from models.job import HEAD_START
+from workflows.refusals import Refusal
+
+# Clocks of two hosts may differ by so much before a bell comes "too early" and is left to the relay.
+SKEW = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(hours=1)
+# Trouble that passes is not the job's fault: when it has passed, nobody should wait an hour.
+LONGEST_PASSING_PAUSE = timedelta(minutes=5)
+ERROR_LIMIT = 4000
+LEASE_ENDED = "The worker did not finish within its lease; it was killed, or took too long."
+
+
+class Overtaken(Exception):
+    """Another worker has claimed this job since: nothing that was done here may stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to finish a job, for as long as its row still says `running` with these attempts."""
+
+    job_id: int
+    actor: str
+    arguments: dict[str, int]
+    attempts: int
+    created_at: datetime
+
+
+_mine = (Job.id == bindparam("job_id"), Job.status == JobStatus.RUNNING, Job.attempts == bindparam("mine"))
+
+CLAIM = (
+    update(Job)
+    .where(Job.id == bindparam("job_id"), Job.status == JobStatus.WAITING, Job.not_before <= bindparam("latest"))
+    .values(
+        status=JobStatus.RUNNING,
+        attempts=Job.attempts + 1,
+        started_at=bindparam("at"),
+        ring_at=bindparam("lease_ends"),
+    )
+    .returning(Job.id, Job.actor, Job.arguments, Job.attempts, Job.created_at)
+)
+FINISH = update(Job).where(*_mine).values(status=JobStatus.DONE, finished_at=bindparam("at"), ring_at=None)
+PUT_BACK = (
+    update(Job)
+    .where(*_mine)
+    .values(
+        status=JobStatus.WAITING,
+        attempts=bindparam("left"),
+        not_before=bindparam("due"),
+        ring_at=bindparam("rung"),
+        last_error=case((bindparam("error").is_(None), Job.last_error), else_=bindparam("error")),
+    )
+)
+DIE = (
+    update(Job)
+    .where(*_mine)
+    .values(status=JobStatus.DEAD, finished_at=bindparam("at"), ring_at=None, last_error=bindparam("error"))
+)
+BURY = (
+    update(Job)
+    .where(Job.id == bindparam("job_id"), Job.status == JobStatus.WAITING)
+    .values(status=JobStatus.DEAD, finished_at=bindparam("at"), ring_at=None, last_error=bindparam("error"))
+)
+
+
+def _overdue(status: JobStatus) -> Any:  # noqa: ANN401
+    due = select(Job.id).where(Job.status == status, Job.ring_at <= bindparam("at"))
+    return Job.id.in_(due.order_by(Job.ring_at).limit(bindparam("most")).with_for_update(skip_locked=True))
+
+
+_is_used_up = Job.attempts >= bindparam("allowed")
+RELEASE = (
+    update(Job)
+    .where(_overdue(JobStatus.RUNNING))
+    .values(
+        status=case((_is_used_up, literal(JobStatus.DEAD)), else_=literal(JobStatus.WAITING)),
+        finished_at=case((_is_used_up, bindparam("at")), else_=null()),
+        ring_at=case((_is_used_up, null()), else_=bindparam("at")),
+        last_error=LEASE_ENDED,
+    )
+    .returning(Job.actor, Job.arguments, Job.status)
+)
+RING = (
+    update(Job)
+    .where(_overdue(JobStatus.WAITING))
+    .values(ring_at=bindparam("next_ring"))
+    .returning(Job.id, Job.actor, Job.not_before)
+)
+
+
+class Ledger:
+    """Every change of a job's row that jobs make."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self.database = database
+        self._settings = settings
+        self._lease = timedelta(seconds=settings.job_lease_seconds)
+        # One statement needs no BEGIN and COMMIT around it, where the driver can do without.
+        is_postgresql = database.engine.dialect.name == "postgresql"
+        self._claims = (
+            database.engine.execution_options(isolation_level="AUTOCOMMIT") if is_postgresql else (database.engine)
+        )
+
+    def claim(self, job_id: int) -> Claim | None:
+        """Take a waiting job that is due, in a transaction of its own. Returns None where there is none."""
+        at = now()
+        bound = {"job_id": job_id, "at": at, "latest": at + SKEW, "lease_ends": at + self._lease}
+        with self._claims.begin() as connection:
+            row = connection.execute(CLAIM, bound).one_or_none()
+        return Claim(*row) if row else None
+
+    def finish(self, session: Session, claim: Claim) -> None:
+        """End the job in the transaction of its effects. Raises Overtaken."""
+        self._end(session, claim, FINISH, at=now())
+
+    def go_on(self, session: Session, claim: Claim) -> None:
+        """Let the job wait for its next batch, at no cost of attempts, and ring for it. Raises Overtaken."""
+        at = now()
+        self._end(session, claim, PUT_BACK, left=claim.attempts - 1, due=at, rung=at + HEAD_START, error=None)
+        session.info.setdefault("jobs", []).append(Job(id=claim.job_id, actor=claim.actor))
+
+    def fail(self, session: Session, claim: Claim, error: BaseException) -> bool:
+        """Put a failed job back, to be tried again after a pause. Returns whether it is dead instead.
+
+        A refusal is never tried again; an error whose `counts` is false uses up no attempt. Raises Overtaken.
+        """
+        text = "".join(traceback.format_exception(error))[-ERROR_LIMIT:]
+        counts = getattr(error, "counts", True)
+        if isinstance(error, Refusal) or (counts and claim.attempts >= self._settings.job_attempts):
+            self._end(session, claim, DIE, at=now(), error=text)
+            return True
+
+        due = now() + (self._pause(claim) if counts else self._passing_pause(claim))
+        left = claim.attempts if counts else claim.attempts - 1
+        self._end(session, claim, PUT_BACK, left=left, due=due, rung=due, error=text)
+        return False
+
+    def bury(self, session: Session, job_id: int, reason: str) -> None:
+        """Make a waiting job a dead letter that nobody can carry out."""
+        session.connection().execute(BURY, {"job_id": job_id, "at": now(), "error": reason})
+
+    def release(self, session: Session, most: int) -> list[tuple[str, dict[str, int], JobStatus]]:
+        """End the leases that are over. Returns (actor, arguments, status) of their jobs: waiting again, or dead."""
+        bound = {"at": now(), "most": most, "allowed": self._settings.job_attempts}
+        return [tuple(row) for row in session.connection().execute(RELEASE, bound)]
+
+    def overdue(self, session: Session, most: int) -> list[tuple[int, str]]:
+        """Return (id, actor) of jobs to ring for, and put off their next ring."""
+        at = now()
+        rows = session.connection().execute(RING, {"at": at, "most": most, "next_ring": at + HEAD_START})
+        return [(row.id, row.actor) for row in rows]
+
+    def _end(self, session: Session, claim: Claim, statement: Any, **bound: object) -> None:  # noqa: ANN401
+        # Core, not ORM: this is the hot path, and no Job is in the session.
+        done = session.connection().execute(statement, {"job_id": claim.job_id, "mine": claim.attempts, **bound})
+        if cast(CursorResult[Any], done).rowcount != 1:
+            raise Overtaken(claim.job_id)
+
+    def _pause(self, claim: Claim) -> timedelta:
+        doubled = self._settings.job_pause_seconds * 2 ** (claim.attempts - 1)
+        return _jittered(min(timedelta(seconds=min(doubled, 1e6)), LONGEST_PAUSE))
+
+    def _passing_pause(self, claim: Claim) -> timedelta:
+        # As long again as it has waited already: doubles like the other, and needs no count.
+        shortest = timedelta(seconds=self._settings.job_pause_seconds)
+        return _jittered(max(shortest, min(now() - claim.created_at, LONGEST_PASSING_PAUSE)))
+
+
+def _jittered(pause: timedelta) -> timedelta:
+    return pause * random.uniform(0.8, 1.2)  # noqa: S311

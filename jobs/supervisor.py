@@ -1,0 +1,103 @@
+"""Runs child processes under one roof: the fallen get up again, and all end together."""
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from models import Settings
+
+logger = logging.getLogger(__name__)
+LOOK_SECONDS = 0.1
+SHORTEST_PAUSE = 0.25
+LONGEST_PAUSE = 30.0
+# A child that has stood for so long may fall again without being made to wait for it.
+STEADY_SECONDS = 30.0
+GRACE_SECONDS = 15.0
+WORKER_GRACE_MILLISECONDS = 10_000
+PR_SET_PDEATHSIG = 1
+ENVIRONMENT = {"dramatiq_restart_delay": "1000", "PYTHONUNBUFFERED": "1"}
+
+
+def work_commands(settings: Settings) -> dict[str, list[str]]:
+    """Return what `guestlist work` runs, by name.
+
+    Each worker process has a Dramatiq of its own: the kill of one stops all that share one.
+    """
+    dramatiq = [sys.executable, "-m", "dramatiq", "worker", "--processes", "1"]
+    dramatiq += ["--threads", str(settings.worker_threads), "--skip-logging"]
+    dramatiq += ["--worker-shutdown-timeout", str(WORKER_GRACE_MILLISECONDS)]
+    workers = {f"worker-{number}": dramatiq for number in range(1, settings.worker_processes + 1)}
+    return {"clock": [sys.executable, "-m", "worker"], **workers}
+
+
+def supervise(commands: Mapping[str, list[str]]) -> None:
+    """Run the commands until SIGTERM or SIGINT, then end them in reverse order."""
+    stop = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stop.set())
+    children = [Child(name, command) for name, command in commands.items()]
+    while not stop.is_set():
+        for child in children:
+            child.look()
+        stop.wait(LOOK_SECONDS)
+    for child in reversed(children):
+        child.end()
+
+
+class Child:
+    """One command, started again with a growing pause whenever it ends."""
+
+    def __init__(self, name: str, command: list[str]) -> None:
+        self._name = name
+        self._command = command
+        self._pause = SHORTEST_PAUSE
+        self._fell_at: float | None = None
+        self._started_at = time.monotonic()
+        self._process = self._start()
+
+    def look(self) -> None:
+        """Start the child again if it has fallen and its pause is over."""
+        if self._process.poll() is None:
+            return
+        if self._fell_at is None:
+            self._fell_at = time.monotonic()
+            if self._fell_at - self._started_at > STEADY_SECONDS:
+                self._pause = SHORTEST_PAUSE
+            logger.warning("%s ended with %d, starts again", self._name, self._process.returncode)
+        if time.monotonic() - self._fell_at >= self._pause:
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+            self._fell_at, self._started_at = None, time.monotonic()
+            self._process = self._start()
+
+    def end(self) -> None:
+        """Ask the child to end; after a while, kill it and what it has started."""
+        self._process.terminate()
+        try:
+            self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            logger.warning("%s does not end, and is killed", self._name)
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # A session of its own: Ctrl-C reaches the supervisor alone, which then ends the children in order.
+        return subprocess.Popen(  # noqa: S603
+            self._command,
+            env={**ENVIRONMENT, **os.environ},
+            start_new_session=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509
+        )
+
+
+def die_with_parent() -> None:
+    """Have the kernel send SIGTERM to this process when its parent dies, however that dies. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

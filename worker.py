@@ -1,0 +1,29 @@
+"""What carries out jobs: `dramatiq worker` runs their actors, `python -m worker` the clock and the relay."""
+
+import logging
+
+import dramatiq
+from dramatiq.middleware import TimeLimit
+
+from jobs import bell, broker, clock, durable, ledger, live, relay, supervisor
+from models import Database, settings
+
+# A job that takes longer than its lease would be done twice; it is stopped before.
+TIME_LIMIT = settings().job_lease_seconds * 800
+
+supervisor.die_with_parent()
+logging.getLogger("dramatiq.worker.WorkerThread").setLevel(logging.ERROR)
+
+database = Database(settings().database)
+book = ledger.Ledger(database, settings())
+doorbell = broker.connect(settings().broker, [durable.Durable(book), TimeLimit(time_limit=TIME_LIMIT)])
+database.on_commit(bell.Bell(doorbell, live.Live(settings().redis)))
+dramatiq.set_broker(doorbell)
+
+# An actor belongs to the broker that is set when it is imported.
+from jobs import mail, removals, upkeep  # noqa: E402, F401
+
+if __name__ == "__main__":
+    logging.basicConfig(level=settings().log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    clock.run(database, settings(), relay.Relay(book, doorbell), doorbell)
