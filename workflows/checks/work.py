@@ -1,0 +1,117 @@
+"""Background work that came to a stand: removals, jobs and mails."""
+
+from datetime import datetime
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from models import (
+    Delivery,
+    DeliveryStatus,
+    Job,
+    JobStatus,
+    Membership,
+    Removal,
+    RemovalStatus,
+    Severity,
+    SweepKind,
+    enqueue,
+)
+from workflows.cascade import advance_removal
+from workflows.checks.check import Breaches, Check, at_work, is_in_hand, stale
+
+# What one repair closes itself; a removal larger than that goes back to its job.
+STEPS = 10
+
+
+def _removal(at: datetime) -> Breaches:
+    return select(
+        Removal.id.label("object_id"),
+        Removal.account_id.label("account_id"),
+        Removal.requested_at,
+        Removal.wanted,
+        Removal.ended,
+    ).where(Removal.status == RemovalStatus.RUNNING, ~is_in_hand(at))
+
+
+def _job(at: datetime) -> Breaches:
+    return select(
+        Job.id.label("object_id"),
+        Job.account_id.label("account_id"),
+        Job.actor,
+        Job.arguments,
+        Job.status,
+        Job.attempts,
+        Job.ring_at,
+        Job.last_error,
+    ).where(
+        Job.status.in_((JobStatus.WAITING, JobStatus.RUNNING)), or_(Job.ring_at.is_(None), Job.ring_at <= stale(at))
+    )
+
+
+def _delivery(at: datetime) -> Breaches:
+    # Which of the two invitation mails it is stays out of the evidence (R6).
+    return select(
+        Delivery.id.label("object_id"),
+        Delivery.account_id.label("account_id"),
+        Delivery.status,
+        Delivery.to_address,
+        Delivery.queued_at,
+        Delivery.sending_at,
+        Delivery.last_error,
+    ).where(
+        Delivery.status.in_((DeliveryStatus.QUEUED, DeliveryStatus.SENDING)),
+        func.coalesce(Delivery.sending_at, Delivery.queued_at) <= stale(at),
+        Delivery.id.not_in(at_work("deliver", "delivery_id")),
+    )
+
+
+def _carry_on(session: Session, removal: Removal, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001
+    for _ in range(STEPS):
+        if not advance_removal(session, removal.id):
+            return
+    enqueue(session, "carry_out_removal", account_id=removal.account_id, removal_id=removal.id)
+
+
+def _ring(session: Session, job: Job, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001
+    job.status, job.ring_at = JobStatus.WAITING, max(at, job.not_before)
+    if job.not_before <= at:
+        session.info.setdefault("jobs", []).append(job)
+
+
+def _send(session: Session, delivery: Delivery, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001
+    enqueue(session, "deliver", account_id=delivery.account_id, delivery_id=delivery.id)
+
+
+CHECKS = [
+    Check(
+        name="removal_unfinished",
+        kind=SweepKind.WORK,
+        severity=Severity.HIGH,
+        breach="A removal never finished, and no job carries it on.",
+        remedy="carry the removal on to its receipt",
+        subject=Removal,
+        find=_removal,
+        mend=_carry_on,
+    ),
+    Check(
+        name="job_past_deadline",
+        kind=SweepKind.WORK,
+        severity=Severity.MEDIUM,
+        breach="A job is long due, and nobody has taken it up.",
+        remedy="ring for the job again",
+        subject=Job,
+        find=_job,
+        mend=_ring,
+    ),
+    Check(
+        name="delivery_stuck",
+        kind=SweepKind.WORK,
+        severity=Severity.MEDIUM,
+        breach="A mail is neither sent nor given up, and no job works on it.",
+        remedy="queue the mail again, under the same Message-ID",
+        subject=Delivery,
+        find=_delivery,
+        mend=_send,
+    ),
+]

@@ -1,0 +1,48 @@
+"""Expire what is past its time: memberships, grants, invitations (R11, R14, R24)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Grant, Membership, MembershipStatus, Removal, now
+from workflows.invite import EXPIRY_BATCH, expire_invitations
+from workflows.revoke import close_grant, start_removal
+
+
+def expire(session: Session) -> bool:
+    """Expire one bounded batch of each; return whether more may be left."""
+    at = now()
+    ended = (expire_memberships(session, at=at), expire_grants(session, at=at), expire_invitations(session))
+    return max(ended) >= EXPIRY_BATCH
+
+
+def expire_memberships(session: Session, *, at: datetime) -> int:
+    """Remove memberships past their end, as an admin would; return how many there were."""
+    past = select(Membership).where(Membership.status != MembershipStatus.DELETED, Membership.ends_at <= at)
+    batch = past.order_by(Membership.id).limit(EXPIRY_BATCH).with_for_update(skip_locked=True)
+    people = session.scalars(batch.execution_options(populate_existing=True)).all()
+    end_memberships(session, people, at=at)
+    return len(people)
+
+
+def expire_grants(session: Session, *, at: datetime) -> int:
+    """Close grants as of their end date; return how many there were."""
+    past = select(Grant.id, Grant.ends_at).where(Grant.revoked_at.is_(None), Grant.ends_at <= at)
+    batch = session.execute(past.order_by(Grant.id).limit(EXPIRY_BATCH).with_for_update(skip_locked=True)).all()
+    for grant in batch:
+        close_grant(session, grant.id, at=grant.ends_at, outcome="ended")
+    return len(batch)
+
+
+def end_memberships(
+    session: Session, people: Sequence[Membership], *, at: datetime, by: Membership | None = None
+) -> None:
+    """Remove memberships, whose rows the caller holds, on nobody's request: one removal for each account."""
+    requested_by_id = by.user_id if by else None
+    for account_id in sorted({each.account_id for each in people}):
+        removal = Removal(account_id=account_id, requested_by_id=requested_by_id, requested_at=at)
+        session.add(removal)
+        session.flush()
+        start_removal(session, removal, [each for each in people if each.account_id == account_id], by=by)
