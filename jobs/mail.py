@@ -1,0 +1,24 @@
+"""The actor that delivers mails."""
+
+from collections.abc import Callable, Generator
+
+from sqlalchemy.orm import Session
+
+from jobs import mailer
+from jobs.durable import durable
+from workflows.compose import Letter
+from workflows.deliver import Outcome, give_up, prepare, settle
+
+
+@durable(on_dead=give_up, throws=(mailer.MailTrouble,))
+def deliver(session: Session, *, delivery_id: int) -> Generator[Callable[[], Outcome], Outcome, None]:
+    """Send one mail, if it is still wanted, between two transactions."""
+    letter = prepare(session, delivery_id)
+    if letter is None:
+        return
+    outcome = yield _sending(letter)
+    settle(session, delivery_id, outcome, letter=letter)
+
+
+def _sending(letter: Letter) -> Callable[[], Outcome]:
+    return lambda: mailer.send(letter)

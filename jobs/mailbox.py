@@ -1,0 +1,89 @@
+"""The embedded mail server: takes every mail on a loopback port, and keeps it as a Maildir in the data directory."""
+
+import asyncio
+import logging
+import mailbox
+import os
+import signal
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from models import settings
+
+HOST = "127.0.0.1"
+LARGEST_MAIL = 10 * 1024 * 1024
+logger = logging.getLogger(__name__)
+
+
+class Keep:
+    """Answers 250 only once a mail is on the disk."""
+
+    def __init__(self, directory: Path) -> None:
+        self._mails = mailbox.Maildir(directory, create=True)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
+        try:
+            await asyncio.to_thread(self._keep, envelope)
+        except OSError as error:
+            logger.exception("A mail could not be kept")
+            return f"452 4.3.1 Not kept: {error.strerror}"
+        return "250 2.0.0 Kept"
+
+    def _keep(self, envelope: Envelope) -> None:
+        # The library syncs the file; its name is lost in a crash unless its directory is synced as well.
+        trace = f"Return-Path: <{envelope.mail_from}>\r\nDelivered-To: {', '.join(envelope.rcpt_tos)}\r\n"
+        self._mails.add(trace.encode(errors="replace") + (envelope.original_content or b""))
+        new = os.open(Path(self._mails._path, "new"), os.O_RDONLY)
+        try:
+            os.fsync(new)
+        finally:
+            os.close(new)
+
+
+async def serve(directory: Path, port_file: Path, ready: asyncio.Event | None = None) -> None:
+    """Take mails until cancelled. The port is in `port_file` as soon as it answers; a restart keeps it if it can."""
+    keep = Keep(directory)
+    server = await _listen(keep, port_file)
+    port = server.sockets[0].getsockname()[1]
+    _write_whole(port_file, f"{port}\n")
+    logger.info("mail server on %s:%s, mails in %s", HOST, port, directory)
+    if ready:
+        ready.set()
+    async with server:
+        await server.serve_forever()
+
+
+async def _listen(keep: Keep, port_file: Path) -> asyncio.Server:
+    def greet() -> SMTP:
+        return SMTP(keep, data_size_limit=LARGEST_MAIL, hostname="localhost", ident="Guestlist", enable_SMTPUTF8=True)
+
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.create_server(greet, HOST, int(port_file.read_text()))
+    except (OSError, ValueError, OverflowError):
+        return await loop.create_server(greet, HOST, 0)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+async def _main() -> None:
+    data = settings().data_dir
+    data.mkdir(parents=True, exist_ok=True)
+    serving = asyncio.ensure_future(serve(data / "mail", data / "smtp.port"))
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, serving.cancel)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        logger.info("mail server stopped")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=settings().log_level, format="%(message)s")
+    asyncio.run(_main())

@@ -1,0 +1,110 @@
+"""Renders a letter into a mail of text and HTML, from templates/email/<name>/."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import datetime
+from email.mime.multipart import MIMEMultipart
+from email.utils import parseaddr
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from emails.message import Message
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
+
+from models import Template as Kind
+from models import settings
+from workflows.compose import Letter
+
+TEMPLATES = Path(__file__).parent.parent / "templates" / "email"
+LONGEST_NAME = 80
+LONGEST_SUBJECT = 150
+# Marks that turn the direction of writing: with them a name could rearrange the sentence around it.
+TURNING = dict.fromkeys(map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
+# What mail programs turn into a link without being asked.
+LINKABLE = re.compile(r"(?<=://)|(?<=\w)(?=\.[^\W\d_]{2})|(?<=\w)(?=@)")
+BREAK = "\u200c"
+ADDRESS = re.compile(r"[\w.+'-]+@[\w.-]+")
+
+
+class Parts(NamedTuple):
+    """The three files of a kind of mail, compiled."""
+
+    subject: Template
+    text: Template
+    html: Template
+
+
+def render(letter: Letter) -> Message:
+    """Return the mail, the same for the same letter but for its Date."""
+    parts = _parts(letter.template)
+    chosen = settings()
+    context = {"product": chosen.product_name, "product_text": chosen.product_text, **letter.context}
+    subject = one_line(parts.subject.render(context), LONGEST_SUBJECT)
+    mail = Message(
+        subject=subject,
+        text=parts.text.render(context),
+        html=parts.html.render(context, subject=subject),
+        mail_from=parseaddr(chosen.mail_from),
+        mail_to=[(None, letter.to)],
+        message_id=letter.mail_id,
+        headers={
+            "Auto-Submitted": "auto-generated",
+            "X-Guestlist-Template": letter.template.value,
+            **letter.headers,
+        },
+    )
+    mail.after_build = _flatten
+    return mail
+
+
+def one_line(text: str, longest: int = LONGEST_NAME) -> str:
+    """Return text that somebody typed as one line of printing characters, cut where it is long."""
+    printing = "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)
+    line = " ".join(printing.translate(TURNING).split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def as_name(text: str | None) -> str:
+    """Return a name on one line, in which mail programs find no link to make."""
+    line = one_line(text or "")
+    # Who has no name is shown by a checked address; it is in names that strangers hide links.
+    return line if ADDRESS.fullmatch(line) else LINKABLE.sub(BREAK, line)
+
+
+def excerpt(text: str, longest: int = 280) -> str:
+    """Return the beginning of a message on one line."""
+    return one_line(text, longest)
+
+
+def moment(at: datetime) -> str:
+    """Return a moment as people read it, in UTC."""
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def _flatten(_: object, mail: MIMEMultipart) -> None:
+    """Leave one level of parts: programs that see "mixed" show a paper clip where nothing is attached."""
+    mail.set_payload([part for part in mail.walk() if not part.is_multipart()])
+    mail.set_type("multipart/alternative")
+
+
+@cache
+def _parts(kind: Kind) -> Parts:
+    files = (f"{kind}/{name}" for name in ("subject.txt", "body.txt", "body.html"))
+    return Parts(*map(_environment().get_template, files))
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    filters: dict[str, Callable[..., str]] = {"name": as_name, "excerpt": excerpt, "moment": moment}
+    made.filters.update(filters)
+    return made

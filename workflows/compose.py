@@ -1,0 +1,146 @@
+"""Compose a letter from what is true now, or say why it must not be sent any more (R3 to R5, R22)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Insert, Row, Update, bindparam, exists, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from models import (
+    Group,
+    Invitation,
+    Link,
+    LinkPurpose,
+    Template,
+    User,
+    settings,
+)
+from workflows.detect import detect
+from workflows.tokens import digest, token_for
+
+Write = Insert | Update
+
+
+@dataclass(frozen=True)
+class Letter:
+    """All that a mail says, checked at the moment of sending; holds a live token, so it is never stored or logged."""
+
+    template: Template
+    to: str
+    mail_id: str
+    context: Mapping[str, Any] = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    notification_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A letter, and what must be written down with its sending: statements, and what they are bound to."""
+
+    letter: Letter
+    writes: tuple[Write, ...] = ()
+    bound: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a mail that was queued is not wanted any more."""
+
+    reason: str
+
+
+def shown_name(membership: Any, user: Any) -> Any:  # noqa: ANN401
+    """SQL for the name of somebody who has joined: their own, else the one their inviter typed, else the address."""
+    return func.coalesce(func.nullif(user.name, ""), func.nullif(membership.name, ""), user.email)
+
+
+# Made once: building a statement costs as much as running it. Names are long, for all are bound together.
+DETECTED = (
+    update(Invitation)
+    .where(Invitation.id == bindparam("detected_id"))
+    .values(
+        was_registered=bindparam("detected_registered"),
+        detection_reason=bindparam("detected_reason"),
+        detected_at=bindparam("sent_at"),
+    )
+)
+LINKED = insert(Link).values(
+    user_id=bindparam("link_user_id"),
+    invitation_id=bindparam("link_invitation_id"),
+    purpose=bindparam("link_purpose"),
+    digest=bindparam("link_digest"),
+    created_at=bindparam("sent_at"),
+    expires_at=bindparam("link_expires_at"),
+)
+
+
+def compose_invitation(session: Session, row: Row[Any], *, at: datetime) -> Composed:
+    """Return the letter for a new or an existing person, with the decision and its reason (R3)."""
+    found = detect(has_password=row.has_password, mailbox_proved_at=row.mailbox_proved_at)
+    decision = {
+        "detected_id": row.invitation_id,
+        "detected_registered": found.is_registered,
+        "detected_reason": found.reason,
+    }
+    context = {
+        "inviter": row.inviter,
+        "account": row.account,
+        "login": row.to_address,
+        "is_guest": row.group is Group.FREE,
+        "expires_at": row.expires_at,
+        "days": max(1, -((at - row.expires_at) // timedelta(days=1))),
+    }
+    if found.is_registered:
+        link = f"{settings().base_url}/login?next={quote('/notifications', safe='')}"
+        return Composed(letter(row, Template.INVITATION_EXISTING, link=link, **context), (DETECTED,), decision)
+    token, writes, bound = _link(session, row, LinkPurpose.ACTIVATE, row.expires_at)
+    new = letter(row, Template.INVITATION_NEW, link=f"{settings().base_url}/activate/{token}", **context)
+    return Composed(new, (DETECTED, *writes), {**decision, **bound})
+
+
+def compose_reset(session: Session, row: Row[Any], *, at: datetime) -> Composed | Obstacle:
+    """Return the letter with a link to a new password, for the address that the person has now."""
+    if session.scalar(select(User.email).where(User.id == row.user_id)) != row.to_address:
+        return Obstacle("nobody has this address any more")
+    hours = settings().reset_hours
+    expires_at = row.queued_at + timedelta(hours=hours)
+    if expires_at <= at:
+        return Obstacle("asked for too long ago")
+    token, writes, bound = _link(session, row, LinkPurpose.RESET, expires_at)
+    link = f"{settings().base_url}/password/reset/{token}"
+    context = {"link": link, "login": row.to_address, "hours": hours, "expires_at": expires_at}
+    return Composed(letter(row, Template.PASSWORD_RESET, **context), writes, bound)
+
+
+def letter(
+    row: Row[Any],
+    template: Template,
+    *,
+    headers: Mapping[str, str] | None = None,
+    notification_ids: tuple[int, ...] = (),
+    **context: Any,  # noqa: ANN401
+) -> Letter:
+    """Return the letter of a delivery's row."""
+    return Letter(template, row.to_address, row.mail_id, context, headers or {}, notification_ids)
+
+
+def _link(
+    session: Session, row: Row[Any], purpose: LinkPurpose, expires_at: datetime
+) -> tuple[str, tuple[Write, ...], dict[str, Any]]:
+    """Return the mail's token, with what stores its digest at the first try; every further one sends the same."""
+    token = token_for(purpose, row.mail_id)
+    stored = digest(token)
+    # A delivery that was never being sent has no link yet, and needs no look.
+    if row.sending_at is not None and session.scalar(select(exists().where(Link.digest == stored))):
+        return token, (), {}
+    bound = {
+        "link_user_id": row.user_id,
+        "link_invitation_id": row.invitation_id,
+        "link_purpose": purpose,
+        "link_digest": stored,
+        "link_expires_at": expires_at,
+    }
+    return token, (LINKED,), bound

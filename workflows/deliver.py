@@ -1,0 +1,188 @@
+"""Deliver one mail: check once more that it is wanted, hand out the letter, and write down what became of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import bindparam, case, select, update
+from sqlalchemy.orm import Session, aliased
+
+from models import (
+    Account,
+    Delivery,
+    DeliveryStatus,
+    Event,
+    Group,
+    Invitation,
+    InvitationStatus,
+    Job,
+    JobStatus,
+    Membership,
+    NewsKind,
+    Notification,
+    Template,
+    User,
+    announce,
+    now,
+    record,
+)
+from models.base import UTCDateTime
+from workflows.compose import (
+    Composed,
+    Letter,
+    Obstacle,
+    Write,
+    compose_invitation,
+    compose_reset,
+    shown_name,
+)
+from workflows.digest import compose_contact_message, compose_digest
+
+LONGEST_ERROR = 500
+OPEN = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
+COMPOSERS = {
+    Template.PASSWORD_RESET: compose_reset,
+    Template.NOTIFICATION: compose_digest,
+    Template.CONTACT_MESSAGE: compose_contact_message,
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the mail server finally said: it has taken the mail, or will never take it."""
+
+    status: DeliveryStatus
+    words: str = ""
+
+
+SENT = Outcome(DeliveryStatus.SENT)
+
+_AT: Any = bindparam("at", type_=UTCDateTime)
+_Inviter = aliased(Membership)
+_InviterUser = aliased(User)
+# Made once, and one statement for all: nearly every mail is an invitation, and this is their hot path.
+# The locks are taken in the order that every verb keeps: membership, invitation, delivery.
+INVITED = (
+    select(
+        Delivery.id,
+        Delivery.account_id,
+        Delivery.status,
+        Delivery.sending_at,
+        Delivery.to_address,
+        Delivery.mail_id,
+        Invitation.id.label("invitation_id"),
+        Invitation.expires_at,
+        Membership.group,
+        User.id.label("user_id"),
+        User.password_hash.is_not(None).label("has_password"),
+        User.mailbox_proved_at,
+        Account.name.label("account"),
+        shown_name(_Inviter, _InviterUser).label("inviter"),
+        case(
+            (Invitation.status != InvitationStatus.PENDING, "the invitation is closed"),
+            (Invitation.expires_at <= _AT, "the invitation is past its time"),
+            (~Membership.is_wanted(_AT), "the person was removed"),
+            (User.email != Delivery.to_address, "nobody has this address any more"),
+            (Account.closed_at.is_not(None), "the account is closed"),
+            (~_Inviter.is_live(_AT), "the inviter was removed"),
+            (_Inviter.group != Group.ADMIN, "the inviter may not invite any more"),
+        ).label("obstacle"),
+    )
+    .join(Invitation, Delivery.invitation_id == Invitation.id)
+    .join(Membership, Invitation.membership_id == Membership.id)
+    .join(User, Membership.user_id == User.id)
+    .join(Account, Invitation.account_id == Account.id)
+    .join(_Inviter, Invitation.inviter_id == _Inviter.id)
+    .join(_InviterUser, _Inviter.user_id == _InviterUser.id)
+    .where(Delivery.id == bindparam("delivery_id"))
+    .with_for_update(of=(Membership, Invitation, Delivery), key_share=True)
+)
+OTHER = select(*Delivery.__table__.columns).where(Delivery.id == bindparam("delivery_id")).with_for_update()
+TAKEN = (
+    update(Delivery)
+    .where(Delivery.id == bindparam("taken_id"))
+    .values(status=DeliveryStatus.SENDING, template=bindparam("taken_template"), sending_at=bindparam("sent_at"))
+)
+ENDED = (
+    update(Delivery)
+    .where(Delivery.id == bindparam("ended_id"), Delivery.status.in_(bindparam("standing", expanding=True)))
+    .values(status=bindparam("becomes"), ended_at=bindparam("at"), last_error=bindparam("words"))
+    .returning(Delivery.account_id, Delivery.invitation_id)
+)
+
+
+def prepare(session: Session, delivery_id: int) -> Letter | None:
+    """Return the letter to send now; None where it has ended, or ends here because it is not wanted any more.
+
+    Hours may lie between the wish and this moment: everything is read again, and decided again (R3, R22, G6).
+    """
+    at = now()
+    found = _compose(session, delivery_id, at)
+    if found is None:
+        return None
+    if isinstance(found, Obstacle):
+        _end(session, delivery_id, Event.DELIVERY_CANCELLED, Outcome(DeliveryStatus.CANCELLED, found.reason))
+        return None
+    taken = {"taken_id": delivery_id, "taken_template": found.letter.template, "sent_at": at}
+    _write(session, {**found.bound, **taken}, *found.writes, TAKEN)
+    return found.letter
+
+
+def settle(session: Session, delivery_id: int, outcome: Outcome, *, letter: Letter | None = None) -> None:
+    """End the delivery with what the mail server said, and mark the notifications in the letter as mailed."""
+    event = Event.DELIVERY_SENT if outcome.status is DeliveryStatus.SENT else Event.DELIVERY_FAILED
+    _end(session, delivery_id, event, outcome)
+    if letter and letter.notification_ids:
+        mailed = update(Notification).where(Notification.id.in_(letter.notification_ids)).values(mailed_at=now())
+        session.execute(mailed, execution_options={"synchronize_session": False})
+
+
+def give_up(session: Session, *, delivery_id: int) -> None:
+    """End a delivery whose job is dead, with the last trouble that it met."""
+    last = select(Job.last_error).where(Job.actor == "deliver", Job.status == JobStatus.DEAD)
+    trouble = session.scalar(
+        last.where(Job.arguments["delivery_id"].as_integer() == delivery_id).order_by(Job.id.desc()).limit(1)
+    )
+    # The last line of a traceback is the error: its class, then what it says.
+    line = (trouble or "").strip().rpartition("\n")[2]
+    words = line.partition(": ")[2] or line
+    settle(session, delivery_id, Outcome(DeliveryStatus.FAILED, f"Given up after many attempts. {words}".strip()))
+
+
+def _compose(session: Session, delivery_id: int, at: datetime) -> Composed | Obstacle | None:
+    connection, bound = session.connection(), {"delivery_id": delivery_id, "at": at}
+    row: Any = connection.execute(INVITED, bound).one_or_none()
+    if row is not None and row.status in OPEN:
+        return Obstacle(row.obstacle) if row.obstacle else compose_invitation(session, row, at=at)
+    row = row or connection.execute(OTHER, bound).one_or_none()
+    if row is None or row.status not in OPEN:
+        return None
+    return COMPOSERS[row.template](session, row, at=at)
+
+
+def _end(session: Session, delivery_id: int, event: Event, outcome: Outcome) -> None:
+    # A mail that has left has left, even if it was cancelled while it did.
+    standing = (*OPEN, DeliveryStatus.CANCELLED) if outcome.status is DeliveryStatus.SENT else OPEN
+    words = outcome.words[:LONGEST_ERROR] or None
+    bound = {"ended_id": delivery_id, "standing": standing, "becomes": outcome.status, "at": now(), "words": words}
+    ended = session.connection().execute(ENDED, bound).one_or_none()
+    if ended is None:
+        return
+    record(session, event, delivery_id, account_id=ended.account_id, outcome=outcome.words[:200])
+    if ended.invitation_id is not None:
+        announce(session, NewsKind.USERS, account_id=ended.account_id)
+
+
+def _write(session: Session, bound: dict[str, Any], *writes: Write) -> None:
+    """Carry out several statements, in a single round trip where the database can."""
+    connection = session.connection()
+    together = [_merged(*writes)] if connection.dialect.name == "postgresql" else writes
+    for each in together:
+        connection.execute(each, bound)
+
+
+@cache
+def _merged(*writes: Write) -> Write:
+    *others, last = writes
+    return last.add_cte(*(each.cte(f"part_{number}") for number, each in enumerate(others)))
