@@ -1,0 +1,158 @@
+"""Leads and customers: their lists, and the page of one card with its fields, notes and tasks."""
+
+from collections.abc import Sequence
+
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.orm import contains_eager, selectinload
+
+from models import Card, Company, Contact, Membership, MessageKind, Note, Task
+from webapp.access import KINDS, Here, acting, here, needs
+from webapp.display import address_of
+from webapp.errors import answers_on
+from webapp.forms import CardForm, FieldsForm, TaskForm, TextForm, day
+from workflows.converse import addressable, chat_of
+from workflows.grant import participants
+from workflows.permissions import Action
+from workflows.refusals import Refusal
+from workflows.tend import add_note, add_task, create_card, delete_card, edit_fields, fields_of, finish_task
+
+pages = Blueprint("cards", __name__, url_prefix="/a/<slug:slug>/<any(leads, customers):kind>")
+PER_PAGE = 100
+FIELD = "field-"
+
+
+def list_page(refusal: Refusal | None = None) -> str:
+    """Return the page that lists the account's leads or customers, newest first."""
+    found, wanted = here(), request.args.get("q", "").replace("\x00", "").strip()[:100]
+    page = max(0, min(request.args.get("page", 0, type=int) or 0, 10_000))
+    own = select(Card).where(
+        Card.account_id == found.by.account_id, Card.kind == KINDS[g.path["kind"]], Card.deleted_at.is_(None)
+    )
+    matching = own.where(Card.name.icontains(wanted, autoescape=True)) if wanted else own
+    newest = matching.order_by(Card.id.desc()).limit(PER_PAGE + 1).offset(page * PER_PAGE)
+    cards = found.session.scalars(newest.options(selectinload(Card.contact), selectinload(Card.company))).all()
+    shown = {"cards": cards[:PER_PAGE], "has_more": len(cards) > PER_PAGE, "page": page, "wanted": wanted}
+    choices = {"contacts": _own(found, Contact), "companies": _own(found, Company)}
+    return render_template("pages/cards.html", refusal=refusal, kind=g.path["kind"], **shown, **choices)
+
+
+def card_page(refusal: Refusal | None = None) -> str:
+    """Return the card's page, with what the visitor may see of it and nothing else."""
+    found, card = here(), here().on
+    grants = participants(found.session, card)
+    return render_template(
+        "pages/card.html",
+        refusal=refusal,
+        card=card,
+        kind=g.path["kind"],
+        fields=[(field, card.values.get(str(field.id), "")) for field in fields_of(found.session, card)],
+        notes=_notes(found),
+        tasks=_tasks(found) if found.may(Action.USE_TASKS) else [],
+        chat=chat_of(found.session, card),
+        letters=chat_of(found.session, card, kind=MessageKind.CONTACT),
+        grants=grants,
+        participating={each.membership_id for each in grants},
+        choices=addressable(found.session, card, by=found.by),
+    )
+
+
+@pages.get("")
+@needs(Action.BROWSE)
+def listed() -> str:
+    """List the cards."""
+    return list_page()
+
+
+@pages.post("")
+@needs(Action.CREATE_CARD)
+@answers_on(list_page)
+def create() -> ResponseReturnValue:
+    """Create a card, and lead to it."""
+    sent = CardForm.read()
+    with acting() as found:
+        about = {"contact_id": sent.contact_id, "company_id": sent.company_id}
+        card = create_card(found.session, by=found.by, kind=KINDS[g.path["kind"]], name=sent.name, **about)
+    return redirect(url_for(".card", **address_of(card)), 303)
+
+
+@pages.get("/<number:card_id>")
+@needs(Action.READ_CARD)
+def card() -> str:
+    """Show the card."""
+    return card_page()
+
+
+@pages.post("/<number:card_id>/fields")
+@needs(Action.EDIT_FIELDS)
+@answers_on(card_page)
+def edit() -> ResponseReturnValue:
+    """Set the card's name and fields."""
+    sent = FieldsForm.read()
+    values = {name.removeprefix(FIELD): value for name, value in request.form.items() if name.startswith(FIELD)}
+    with acting() as found:
+        changed = {"name": sent.name, "new_label": sent.new_label, "new_value": sent.new_value}
+        edit_fields(found.session, found.on, by=found.by, values=values, **changed)
+    return _back()
+
+
+@pages.post("/<number:card_id>/notes")
+@needs(Action.WRITE_NOTES)
+@answers_on(card_page)
+def write_note() -> ResponseReturnValue:
+    """Add a note."""
+    sent = TextForm.read()
+    with acting() as found:
+        add_note(found.session, found.on, by=found.by, text=sent.text)
+    return _back()
+
+
+@pages.post("/<number:card_id>/tasks")
+@needs(Action.USE_TASKS)
+@answers_on(card_page)
+def set_task() -> ResponseReturnValue:
+    """Set a task."""
+    sent = TaskForm.read()
+    with acting() as found:
+        add_task(found.session, found.on, by=found.by, text=sent.text, due_on=day(sent.due_on))
+    return _back()
+
+
+@pages.post("/<number:card_id>/tasks/<number:task_id>/finish")
+@needs(Action.USE_TASKS)
+def finish(task_id: int) -> ResponseReturnValue:
+    """Mark a task as done."""
+    with acting() as found:
+        finish_task(found.session, found.on, task_id, by=found.by)
+    return _back()
+
+
+@pages.post("/<number:card_id>/delete")
+@needs(Action.DELETE_CARD)
+@answers_on(card_page)
+def delete() -> ResponseReturnValue:
+    """Delete the card: it closes to everybody at once."""
+    with acting() as found:
+        delete_card(found.session, found.on, by=found.by)
+    return redirect(url_for(".listed"), 303)
+
+
+def _back() -> ResponseReturnValue:
+    return redirect(url_for("cards.card"), 303)
+
+
+def _own(found: Here, table: type[Contact] | type[Company]) -> Sequence[Contact | Company]:
+    newest = select(table).where(table.account_id == found.by.account_id).order_by(table.name).limit(500)
+    return found.session.scalars(newest).all()
+
+
+def _notes(found: Here) -> Sequence[Note]:
+    of = select(Note).join(Note.author).join(Membership.user).where(Note.card_id == found.on.id)
+    authors = contains_eager(Note.author).contains_eager(Membership.user)
+    return found.session.scalars(of.order_by(Note.id.desc()).options(authors)).all()
+
+
+def _tasks(found: Here) -> Sequence[Task]:
+    of = select(Task).where(Task.card_id == found.on.id)
+    return found.session.scalars(of.order_by(Task.done_at.is_not(None), Task.due_on, Task.id)).all()

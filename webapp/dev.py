@@ -1,0 +1,82 @@
+"""The embedded mail server's mail, for trying things out; closed wherever a real mail server is set."""
+
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+from flask import Blueprint, Response, render_template
+from werkzeug.routing import BaseConverter
+
+from webapp.access import needs
+from webapp.display import product
+from workflows.permissions import Action
+from workflows.refusals import NotFound
+
+pages = Blueprint("dev", __name__, url_prefix="/dev/mail")
+MOST = 200
+# A mail is somebody else's page: it may style itself, and nothing else.
+POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+
+
+class MailName(BaseConverter):
+    """A file's name in the Maildir."""
+
+    regex = r"[A-Za-z0-9][A-Za-z0-9_.,=+-]{0,199}?"
+
+
+@pages.get("")
+@needs(Action.READ_DEV_MAIL)
+def listed() -> str:
+    """List the newest mails."""
+    newest = sorted(_files(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    mails = [(path.name.partition(":")[0], _parse(path)) for path in newest[:MOST]]
+    return render_template("pages/mails.html", mails=mails, total=len(newest))
+
+
+@pages.get("/<mail:name>.eml")
+@needs(Action.READ_DEV_MAIL)
+def raw(name: str) -> Response:
+    """Give one mail as it came."""
+    return Response(_find(name).read_bytes(), mimetype="message/rfc822")
+
+
+@pages.get("/<mail:name>")
+@needs(Action.READ_DEV_MAIL)
+def mail(name: str) -> str:
+    """Show one mail."""
+    letter = _parse(_find(name))
+    text = letter.get_body(("plain",))
+    return render_template(
+        "pages/mail.html",
+        name=name,
+        letter=letter,
+        text=text.get_content() if text else "",
+        has_html=letter.get_body(("html",)) is not None,
+    )
+
+
+@pages.get("/<mail:name>/body")
+@needs(Action.READ_DEV_MAIL)
+def body(name: str) -> Response:
+    """Give the mail's HTML to the sandbox on its page."""
+    part = _parse(_find(name)).get_body(("html",))
+    if part is None:
+        raise NotFound
+    return Response(part.get_content(), mimetype="text/html", headers={"Content-Security-Policy": POLICY})
+
+
+def _find(name: str) -> Path:
+    found = next((path for path in _files() if path.name.partition(":")[0] == name), None)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _files() -> list[Path]:
+    if product().smtp_url:
+        raise NotFound
+    return [path for part in ("new", "cur") for path in (product().data_dir / "mail" / part).glob("*")]
+
+
+def _parse(path: Path) -> EmailMessage:
+    return message_from_bytes(path.read_bytes(), policy=policy.default)  # type: ignore[arg-type, return-value]

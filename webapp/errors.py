@@ -1,0 +1,77 @@
+"""What an answer says when it is no: one page, one sentence, and nothing of the object."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+from urllib.parse import quote
+
+from flask import Flask, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from webapp.access import SignInFirst, looking, note_refusal
+from workflows.refusals import AccessEnded, BadInput, Conflict, Refusal, TooMany
+
+Path = ParamSpec("Path")
+View = Callable[Path, ResponseReturnValue]
+ASKED_AGAIN = (BadInput, Conflict, TooMany)
+SENTENCES = {
+    404: "There is nothing here that you can open.",
+    405: "This address does not answer that way.",
+    413: "This is too large to be sent here.",
+    500: "Something went wrong on our side. Nothing was changed; please try again.",
+}
+
+
+def answer_errors(app: Flask) -> None:
+    """Answer every refusal and fault with its page."""
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(CSRFError, _stale)
+    app.register_error_handler(HTTPException, _failed)
+
+
+def answers_on(page: Callable[..., str]) -> Callable[[View[Path]], View[Path]]:
+    """Answer what can be mended on the page that held the form, with what was typed and what is wrong with it."""
+
+    def wrap(view: View[Path]) -> View[Path]:
+        @wraps(view)
+        def answer(*args: Path.args, **path: Path.kwargs) -> ResponseReturnValue:
+            try:
+                return view(*args, **path)
+            except ASKED_AGAIN as refusal:
+                note_refusal(refusal)
+                with looking():
+                    return page(refusal=refusal), refusal.status
+
+        return answer
+
+    return wrap
+
+
+def _refused(refusal: Refusal) -> ResponseReturnValue:
+    if isinstance(refusal, SignInFirst) and request.method != "POST":
+        return redirect(f"/login?next={quote(_asked_for())}", 303)
+    note_refusal(refusal)
+    may_sign_in = isinstance(refusal, SignInFirst | AccessEnded)
+    return _page(refusal.sentence, refusal.status, may_sign_in=may_sign_in)
+
+
+def _asked_for() -> str:
+    return request.full_path if request.query_string else request.path
+
+
+def _stale(_: CSRFError) -> ResponseReturnValue:
+    return _page("This form is no longer valid. Open the page again and send it once more.", 400)
+
+
+def _failed(error: HTTPException) -> ResponseReturnValue:
+    if error.response is not None or (error.code or 500) < 400:  # noqa: PLR2004
+        return error
+    status = error.code or 500
+    body, _ = _page(SENTENCES.get(status, "This request could not be understood."), status)
+    return body, status, {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
+
+
+def _page(sentence: str, status: int, *, may_sign_in: bool = False) -> tuple[str, int]:
+    return render_template("pages/refused.html", sentence=sentence, status=status, may_sign_in=may_sign_in), status

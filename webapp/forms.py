@@ -1,0 +1,147 @@
+"""What forms may hold: every field that comes in is checked here first."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import request
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
+
+from models import now
+from workflows.refusals import BadEndDate, BadInput
+
+LARGEST_ID = 2**63 - 1
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+Address = Annotated[str, StringConstraints(max_length=2000)]
+Password = Annotated[str, StringConstraints(max_length=5000)]
+
+
+class Form(BaseModel):
+    """The fields of one form; what it does not name is left alone."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _printable(cls, given: dict[str, object]) -> dict[str, object]:
+        for value in given.values():
+            for text in value if isinstance(value, list) else [value]:
+                if isinstance(text, str) and "\x00" in text:
+                    raise ValueError("This form holds a character that cannot be kept.")
+        return given
+
+    @classmethod
+    def read(cls) -> Self:
+        """Return the form that was sent. Raises BadInput, naming the field."""
+        given: dict[str, object] = {}
+        for name, field in cls.model_fields.items():
+            sent = request.form.getlist(name)
+            if sent:
+                given[name] = sent if "list" in str(field.annotation) else sent[-1]
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise BadInput(_sentence(error)) from None
+
+
+class SignInForm(Form):
+    email: Address = ""
+    password: Password = ""
+    next: str = ""
+
+
+class PasswordForm(Form):
+    password: Password = ""
+    password_confirm: Password = ""
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+
+
+class ForgotForm(Form):
+    email: Address = ""
+
+
+class InviteForm(Form):
+    email: Address = ""
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    group: Line = ""
+    expires_on: Line = ""
+
+
+class DeleteForm(Form):
+    ids: list[Id] = []
+    confirm: str = ""
+
+
+class CardForm(Form):
+    name: str = ""
+    contact_id: Id | None = None
+    company_id: Id | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unchosen(cls, given: dict[str, object]) -> dict[str, object]:
+        return {name: value for name, value in given.items() if value != ""}
+
+
+class FieldsForm(Form):
+    name: str | None = None
+    new_label: str = ""
+    new_value: str = ""
+
+
+class TextForm(Form):
+    text: str = ""
+
+
+class TaskForm(TextForm):
+    due_on: Line = ""
+
+
+class ChatForm(TextForm):
+    to: list[Id] = []
+    expires_on: Line = ""
+
+
+class ContactForm(Form):
+    name: Line = ""
+    email: Address = ""
+    phone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=50)] = ""
+    position: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    card_id: Id | None = None
+
+
+def day(typed: str) -> date | None:
+    """Return the day that was typed as year-month-day; None where nothing was. Raises BadInput."""
+    if not typed:
+        return None
+    try:
+        return date.fromisoformat(typed)
+    except ValueError:
+        raise BadInput(f"“{typed[:40]}” is not a date, written as year-month-day.") from None
+
+
+def end_of_day(typed: str, zone: str) -> datetime | None:
+    """Return the moment in which the typed day is over in a time zone; None where none was typed. Raises BadEndDate."""
+    try:
+        last = day(typed)
+        if last is None:
+            return None
+        ends_at = datetime.combine(last + timedelta(days=1), time(), _zone(zone)).astimezone(UTC)
+    except (BadInput, OverflowError):
+        raise BadEndDate(typed[:40]) from None
+    if ends_at <= now():
+        raise BadEndDate(typed[:40])
+    return ends_at
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    field = next((str(part) for part in first["loc"] if isinstance(part, str)), "")
+    return f"{field.replace('_', ' ').capitalize()}: {message}" if field else message

@@ -1,0 +1,84 @@
+"""The notification center: what is new, and the way from one card to the next (R22, R33, R34)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flask import Blueprint, redirect, render_template
+from flask.typing import ResponseReturnValue
+
+from models import Card, Membership, Notification
+from webapp.access import acting, here, needs
+from workflows.converse import writable
+from workflows.grant import cards_of
+from workflows.notify import mark_read, visible_notifications
+from workflows.permissions import Action
+from workflows.sign_in import memberships_of
+
+pages = Blueprint("notifications", __name__, url_prefix="/notifications")
+
+
+@dataclass(frozen=True)
+class Place:
+    """An account in the center: the cards a guest participates in, and whom one may write to."""
+
+    membership: Membership
+    cards: list[Card]
+    people: list[Membership]
+
+
+@dataclass(frozen=True)
+class Thread:
+    """The notifications about one card, or from one person's direct chat; newest first."""
+
+    entries: list[Notification]
+
+    @property
+    def newest(self) -> Notification:
+        return self.entries[0]
+
+    @property
+    def is_unread(self) -> bool:
+        return any(each.read_at is None for each in self.entries)
+
+
+@pages.get("")
+@needs(Action.USE_NOTIFICATIONS)
+def center() -> str:
+    """Show the notifications by card, unread first."""
+    found = here()
+    mine = memberships_of(found.session, found.me.id)
+    places = [
+        Place(each, cards_of(found.session, each) if each.is_guest else [], writable(found.session, each))
+        for each in mine
+    ]
+    threads = _threads(visible_notifications(found.session, found.me.id))
+    return render_template("pages/notifications.html", places=places, threads=threads)
+
+
+@pages.post("/<number:notification_id>/read")
+@needs(Action.USE_NOTIFICATIONS)
+def read(notification_id: int) -> ResponseReturnValue:
+    """Mark one as read."""
+    with acting() as found:
+        mark_read(found.session, notification_id, user_id=found.me.id)
+    return redirect("/notifications", 303)
+
+
+@pages.post("/read")
+@needs(Action.USE_NOTIFICATIONS)
+def read_all() -> ResponseReturnValue:
+    """Mark all that the page showed as read."""
+    with acting() as found:
+        for each in visible_notifications(found.session, found.me.id):
+            if each.read_at is None:
+                mark_read(found.session, each.id, user_id=found.me.id)
+    return redirect("/notifications", 303)
+
+
+def _threads(entries: Iterable[Notification]) -> list[Thread]:
+    by_topic: dict[tuple[str, int, int | None], list[Notification]] = {}
+    for each in entries:
+        about = ("card", 0, each.card_id) if each.card_id else ("direct", each.membership_id, each.message.author_id)
+        by_topic.setdefault(about, []).append(each)
+    threads = [Thread(found) for found in by_topic.values()]
+    return sorted(threads, key=lambda thread: (not thread.is_unread, -thread.newest.id))

@@ -1,0 +1,112 @@
+"""Pages behind mailed links: a first password, a forgotten one. Opening them changes nothing (R10)."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, redirect, render_template
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from models import LinkPurpose, User
+from webapp.access import database, needs
+from webapp.forms import ForgotForm, PasswordForm
+from webapp.shield import keep_secret
+from workflows.activate import activate, ask_reset, find_link, reset_password
+from workflows.address import normalise
+from workflows.passwords import hash_password
+from workflows.permissions import Action
+from workflows.refusals import AlreadyRegistered, BadInput, Refusal
+
+pages = Blueprint("passwords", __name__)
+Finish = Callable[[Session, str], User]
+
+
+@pages.get("/activate/<token>")
+@needs(Action.SIGN_IN)
+def activation(token: str) -> ResponseReturnValue:
+    """Show the form that sets a new person's password."""
+    return _show(token, LinkPurpose.ACTIVATE)
+
+
+@pages.post("/activate/<token>")
+@needs(Action.SIGN_IN)
+def set_first(token: str) -> ResponseReturnValue:
+    """Set it, and lead to the sign-in page."""
+    sent = PasswordForm.read()
+    return _finish(token, LinkPurpose.ACTIVATE, sent, lambda session, made: activate(
+        session, token, password_hash=made, name=sent.name
+    ))
+
+
+@pages.get("/password/reset/<token>")
+@needs(Action.SIGN_IN)
+def reset(token: str) -> ResponseReturnValue:
+    """Show the form that sets another password."""
+    return _show(token, LinkPurpose.RESET)
+
+
+@pages.post("/password/reset/<token>")
+@needs(Action.SIGN_IN)
+def set_another(token: str) -> ResponseReturnValue:
+    """Set it; every session of this person has ended then."""
+    sent = PasswordForm.read()
+    return _finish(token, LinkPurpose.RESET, sent, lambda session, made: reset_password(
+        session, token, password_hash=made
+    ))
+
+
+@pages.get("/password/forgot")
+@needs(Action.SIGN_IN)
+def forgot() -> str:
+    """Show the form that asks for a link."""
+    return render_template("pages/forgot.html")
+
+
+@pages.post("/password/forgot")
+@needs(Action.SIGN_IN)
+def ask() -> ResponseReturnValue:
+    """Ask for a link. The answer is the same whether anybody has this address."""
+    sent = ForgotForm.read()
+    try:
+        address = normalise(sent.email)
+    except BadInput as refusal:
+        return render_template("pages/forgot.html", refusal=refusal, email=sent.email), refusal.status
+    with database().transaction() as session:
+        ask_reset(session, address)
+    return redirect("/password/asked", 303)
+
+
+@pages.get("/password/asked")
+@needs(Action.SIGN_IN)
+def asked() -> str:
+    """Say what happens next."""
+    return render_template("pages/asked.html")
+
+
+def _show(token: str, purpose: LinkPurpose, refusal: Refusal | None = None, name: str = "") -> ResponseReturnValue:
+    keep_secret()
+    with database().reading() as session:
+        user = find_link(session, token, purpose).user
+    if purpose is LinkPurpose.ACTIVATE and user.is_registered:
+        return _already(AlreadyRegistered())
+    shown = render_template("pages/password.html", purpose=purpose, email=user.email, refusal=refusal, name=name)
+    return shown, refusal.status if refusal else 200
+
+
+def _finish(token: str, purpose: LinkPurpose, sent: PasswordForm, finish: Finish) -> ResponseReturnValue:
+    keep_secret()
+    with database().reading() as session:
+        find_link(session, token, purpose)
+    try:
+        made = hash_password(sent.password, sent.password_confirm)
+        with database().transaction() as session:
+            finish(session, made)
+    except BadInput as refusal:
+        return _show(token, purpose, refusal, sent.name)
+    except AlreadyRegistered as refusal:
+        return _already(refusal)
+    return redirect("/login?welcome=1", 303)
+
+
+def _already(refusal: AlreadyRegistered) -> ResponseReturnValue:
+    shown = render_template("pages/refused.html", sentence=refusal.sentence, status=refusal.status, may_sign_in=True)
+    return shown, refusal.status

@@ -1,0 +1,98 @@
+"""Signing in and out, and the way onward from the front door."""
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, redirect, render_template, request
+from flask import session as cookie
+from flask.typing import ResponseReturnValue
+
+from models import Membership
+from webapp.access import SECRET, acting, database, here, needs
+from webapp.forms import SignInForm
+from workflows.address import normalise
+from workflows.passwords import password_matches
+from workflows.permissions import Action
+from workflows.refusals import BadAddress, SignInRefused
+from workflows.sign_in import credentials, end_session, memberships_of, pending_invitations_of, start_session
+
+pages = Blueprint("sign_in", __name__)
+
+
+@pages.get("/")
+@needs(Action.SIGN_IN)
+def onward() -> ResponseReturnValue:
+    """Lead to where this person works: the only account's leads, a guest's notifications, or the choice."""
+    found = here()
+    if found.user is None:
+        return redirect("/login", 303)
+    mine = memberships_of(found.session, found.me.id)
+    return redirect(_first_page(mine, is_invited=bool(pending_invitations_of(found.session, found.me.id))), 303)
+
+
+@pages.get("/login")
+@needs(Action.SIGN_IN)
+def form() -> str:
+    """Show the sign-in form."""
+    return _form(onto=own_path(request.args.get("next", "")))
+
+
+@pages.post("/login")
+@needs(Action.SIGN_IN)
+def sign_in() -> ResponseReturnValue:
+    """Check address and password, which takes as long and says the same for everybody who may not come in."""
+    sent = SignInForm.read()
+    with database().reading() as session:
+        user_id, password_hash = credentials(session, _normal(sent.email))
+    is_right = password_matches(password_hash, sent.password)
+    if not is_right or user_id is None:
+        refusal = SignInRefused()
+        return _form(refusal=refusal, email=sent.email, onto=own_path(sent.next)), refusal.status
+    before = here().user_session
+    agent = request.headers.get("User-Agent", "").replace("\x00", "")
+    with database().transaction() as session:
+        if before is not None:
+            end_session(session, before.id)
+        secret = start_session(session, user_id, agent=agent)
+    cookie.clear()
+    cookie.permanent = True
+    cookie[SECRET] = secret
+    return redirect(own_path(sent.next) or "/", 303)
+
+
+@pages.post("/logout")
+@needs(Action.SIGN_IN)
+def sign_out() -> ResponseReturnValue:
+    """End this session, here and in the database."""
+    with acting() as found:
+        if found.user_session is not None:
+            end_session(found.session, found.user_session.id)
+    cookie.clear()
+    return redirect("/login", 303)
+
+
+def own_path(typed: str) -> str:
+    """Return the path if it leads to a page of ours, whatever a browser makes of it; else nothing."""
+    is_plain = typed.isprintable() and "\\" not in typed and len(typed) < 2000  # noqa: PLR2004
+    if not is_plain or not typed.startswith("/") or typed.startswith("//"):
+        return ""
+    parts = urlsplit(typed)
+    return "" if parts.scheme or parts.netloc else typed
+
+
+def _first_page(mine: list[Membership], *, is_invited: bool) -> str:
+    if is_invited or not mine:
+        return "/accounts"
+    if all(each.is_guest for each in mine):
+        return "/notifications"
+    return f"/a/{mine[0].account.slug}/leads" if len(mine) == 1 else "/accounts"
+
+
+def _normal(email: str) -> str:
+    try:
+        return normalise(email)
+    except BadAddress:
+        return ""
+
+
+def _form(*, onto: str, email: str = "", refusal: SignInRefused | None = None) -> str:
+    return render_template("pages/sign_in.html", refusal=refusal, email=email, onto=onto)

@@ -1,0 +1,89 @@
+// Keeps an open page true: hears what changed, fetches the page again, and swaps the regions marked data-live.
+const page = document.body.dataset;
+let asked = false, busy = false, over = false;
+
+export function refresh() {
+  if (over || "still" in page) return;
+  if (busy) { asked = true; return; }
+  busy = true;
+  fetch(page.self, { headers: { Accept: "text/html" }, cache: "no-store" })
+    .then(async (answer) => {
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (answer.ok && !answer.redirected) swap(fresh);
+      else close(fresh.querySelector("[role=alert]")?.textContent ?? "Your access has ended.");
+    })
+    .catch(() => {})
+    .finally(() => { busy = false; if (asked) { asked = false; refresh(); } });
+}
+
+function swap(fresh) {
+  for (const old of document.querySelectorAll("[data-live][id]")) {
+    const now = fresh.getElementById(old.id);
+    if (!now) { old.replaceChildren(); continue; }
+    if (now.isEqualNode(old)) continue;
+    keep(old, now);
+    const wasAtEnd = old.scrollHeight - old.scrollTop - old.clientHeight < 40;
+    old.replaceWith(now);
+    if ("bottom" in now.dataset) now.scrollTop = wasAtEnd ? now.scrollHeight : old.scrollTop;
+  }
+  document.dispatchEvent(new CustomEvent("swapped"));
+  poll();
+}
+
+// What somebody ticked or opened stays ticked and open.
+function keep(old, now) {
+  for (const box of old.querySelectorAll("input:checked")) {
+    const same = now.querySelector(`input[name="${box.name}"][value="${CSS.escape(box.value)}"]`);
+    if (same) same.checked = true;
+  }
+  for (const open of old.querySelectorAll("details[open][id]")) now.querySelector(`#${open.id}`)?.setAttribute("open", "");
+}
+
+function close(sentence) {
+  over = true;
+  const said = document.createElement("p"), out = document.createElement("p"), link = document.createElement("a");
+  said.className = "big"; said.role = "alert"; said.textContent = sentence;
+  link.href = "/"; link.className = "btn btn-plain"; link.textContent = "Go to the start";
+  out.append(link);
+  const box = document.createElement("div");
+  box.className = "closed"; box.append(said, out);
+  document.getElementById("main").replaceChildren(box);
+  document.title = "Closed";
+}
+
+function listen() {
+  const stream = new EventSource(`/notifications/stream?after=${page.after}`);
+  const read = (event) => JSON.parse(event.data || "{}");
+  const about = (event) => { const { account, card } = read(event); return account === page.account && String(card) === page.card; };
+  let wasAway = false;
+  stream.addEventListener("error", () => { wasAway = true; });
+  stream.addEventListener("open", () => { if (wasAway) refresh(); wasAway = false; });
+  stream.addEventListener("notification", refresh);
+  stream.addEventListener("card", (event) => { if (about(event)) refresh(); });
+  stream.addEventListener("direct", refresh);
+  stream.addEventListener("users", (event) => { if (page.page === "users" && read(event).account === page.account) refresh(); });
+  stream.addEventListener("closed", (event) => {
+    const { account, card } = read(event);
+    if (account === page.account && (card === null || String(card) === page.card)) close("Your access to this has ended.");
+    else refresh();
+  });
+  stream.addEventListener("end", () => { stream.close(); close("Your access has ended."); });
+}
+
+let waiting = 0;
+function poll() {
+  clearTimeout(waiting);
+  const region = document.querySelector("[data-poll]");
+  if (region) waiting = setTimeout(refresh, Number(region.dataset.poll));
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-unread]");
+  if (!link) return;
+  const form = new FormData();
+  form.set("csrf_token", document.querySelector("[name=csrf_token]").value);
+  navigator.sendBeacon(`/notifications/${link.dataset.notificationId}/read`, form);
+});
+for (const end of document.querySelectorAll("[data-bottom]")) end.scrollTop = end.scrollHeight;
+listen();
+poll();

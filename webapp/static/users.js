@@ -1,0 +1,11 @@
+// Says how many users are chosen; the style sheet alone reveals "Delete".
+const form = document.getElementById("people-form"), chosen = document.getElementById("chosen");
+
+function count() {
+  const many = form.querySelectorAll("[name=ids]:checked").length;
+  chosen.textContent = many === 1 ? "1 user chosen" : `${many} users chosen`;
+}
+
+form.addEventListener("change", count);
+document.addEventListener("swapped", count);
+count();

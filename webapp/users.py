@@ -1,0 +1,64 @@
+"""Settings, Users: invite people, and see where each invitation stands (R1, R2, R6)."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from webapp.access import acting, here, needs
+from webapp.errors import answers_on
+from webapp.forms import InviteForm, end_of_day
+from webapp.seats import seats_of
+from workflows.invite import cancel_invitation, invite, resend_invitation
+from workflows.permissions import Action
+from workflows.refusals import Refusal
+
+pages = Blueprint("users", __name__, url_prefix="/a/<slug:slug>/settings")
+GROUPS = (("free", "Free users"), ("member", "Members"), ("admin", "Admins"))
+
+
+def users_page(refusal: Refusal | None = None) -> str:
+    found = here()
+    wanted = request.args.get("q", "").replace("\x00", "").strip()[:100]
+    page = min(request.args.get("page", 0, type=int) or 0, 10_000)
+    seats, has_more = seats_of(found.session, found.by.account_id, wanted=wanted, page=max(page, 0))
+    shown = {"seats": seats, "wanted": wanted, "page": page, "has_more": has_more}
+    return render_template("pages/users.html", refusal=refusal, groups=GROUPS, **shown)
+
+
+@pages.get("/users")
+@needs(Action.INVITE)
+def listed() -> str:
+    """Show everybody, and the form that adds somebody."""
+    return users_page()
+
+
+@pages.post("/users")
+@needs(Action.INVITE)
+@answers_on(users_page)
+def add() -> ResponseReturnValue:
+    """Invite somebody: the answer waits for neither detection nor mail."""
+    sent = InviteForm.read()
+    with acting() as found:
+        ends_at = end_of_day(sent.expires_on, found.by.account.time_zone)
+        about = {"email": sent.email, "name": sent.name, "group": sent.group}
+        invite(found.session, by=found.by, ends_at=ends_at, **about)
+    return redirect(url_for(".listed"), 303)
+
+
+@pages.post("/invitations/<number:invitation_id>/resend")
+@needs(Action.INVITE)
+@answers_on(users_page)
+def resend(invitation_id: int) -> ResponseReturnValue:
+    """Send the invitation again, with a fresh link."""
+    with acting() as found:
+        resend_invitation(found.session, invitation_id, by=found.by)
+    return redirect(url_for(".listed"), 303)
+
+
+@pages.post("/invitations/<number:invitation_id>/cancel")
+@needs(Action.INVITE)
+@answers_on(users_page)
+def cancel(invitation_id: int) -> ResponseReturnValue:
+    """Cancel the invitation with everything that was sent for it."""
+    with acting() as found:
+        cancel_invitation(found.session, invitation_id, by=found.by)
+    return redirect(url_for(".listed"), 303)
