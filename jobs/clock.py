@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from jobs.broker import AWAY, Doorbell
 from jobs.relay import Relay
-from models import Database, Settings, Sweep, SweepKind, Tick, enqueue, now
+from models import Database, Settings, SweepKind, Tick, enqueue, now
+from workflows.sweep import begin_sweep
 
 logger = logging.getLogger(__name__)
 INSERTS = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
@@ -82,17 +83,13 @@ def last_due(trigger: CronTrigger, at: datetime) -> datetime | None:
 def _schedules(settings: Settings) -> dict[str, tuple[str, Callable[[Session], object]]]:
     return {
         "expire": (settings.expire_cron, lambda session: enqueue(session, "expire")),
-        "sweep-access": (settings.sweep_access_cron, lambda session: _sweep(session, SweepKind.ACCESS)),
-        "sweep-invitations": (settings.sweep_invitations_cron, lambda session: _sweep(session, SweepKind.INVITATIONS)),
-        "sweep-work": (settings.sweep_work_cron, lambda session: _sweep(session, SweepKind.WORK)),
+        "sweep-access": (settings.sweep_access_cron, lambda session: begin_sweep(session, kind=SweepKind.ACCESS)),
+        "sweep-invitations": (
+            settings.sweep_invitations_cron,
+            lambda session: begin_sweep(session, kind=SweepKind.INVITATIONS),
+        ),
+        "sweep-work": (settings.sweep_work_cron, lambda session: begin_sweep(session, kind=SweepKind.WORK)),
     }
-
-
-def _sweep(session: Session, kind: SweepKind) -> None:
-    sweep = Sweep(kind=kind)
-    session.add(sweep)
-    session.flush()
-    enqueue(session, "sweep", sweep_id=sweep.id)
 
 
 def _tidy(broker: Doorbell) -> None:
