@@ -169,3 +169,13 @@ def load(**overrides: object) -> Settings:
 def settings() -> Settings:
     """Return this process's settings, loaded once. Raises Misconfigured."""
     return load()
+
+
+def as_markdown() -> str:
+    """Return the table of all settings that the README holds, with their limits and defaults."""
+    lines = ["| setting | default | what it is |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        given = field.default
+        shown = ", ".join(given) if isinstance(given, list) else "" if given is None else str(given)
+        lines.append(f"| `{PREFIX}{name.upper()}` | {f'`{shown}`' if shown else ''} | {field.description} |")
+    return "\n".join(lines)

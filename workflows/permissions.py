@@ -22,31 +22,31 @@ class Role(StrEnum):
 
 
 class Action(StrEnum):
-    """What can be done. The sentence after each is what documentation prints."""
+    """What can be done."""
 
-    SIGN_IN = "sign in, activate, reset a password, unsubscribe"
-    CHECK_HEALTH = "ask whether the service is well"
-    READ_DEV_MAIL = "read the embedded mail server's mail, while it is in use"
-    USE_NOTIFICATIONS = "use the own notification center and choose an account"
-    JOIN = "accept an invitation addressed to oneself"
-    READ_CARD = "see all fields and notes of the card"
-    CHAT = "write in the card's internal chat"
-    WRITE_CONTACT = "write to the card's contact"
-    WRITE_DIRECT = "write in direct chat"
-    BROWSE = "open lists of leads, customers, contacts and companies"
-    CREATE_CARD = "create a lead or customer"
-    EDIT_FIELDS = "edit a card's fields"
-    WRITE_NOTES = "write notes"
-    USE_TASKS = "see and set tasks"
-    GRANT = "give guests access to a card"
-    REVOKE_GRANT = "take a guest's access to a card away"
-    READ_CONTACT = "see fields of contacts and companies"
-    DELETE_CARD = "delete a card"
-    INVITE = "see users, invite, resend and cancel"
-    REMOVE = "delete users"
-    AUDIT = "read the audit record"
-    SWEEP = "run sweeps and repair findings"
-    OPERATE = "see and replay jobs of all accounts"
+    SIGN_IN = "sign_in"
+    CHECK_HEALTH = "check_health"
+    READ_DEV_MAIL = "read_dev_mail"
+    USE_NOTIFICATIONS = "use_notifications"
+    JOIN = "join"
+    READ_CARD = "read_card"
+    CHAT = "chat"
+    WRITE_CONTACT = "write_contact"
+    WRITE_DIRECT = "write_direct"
+    BROWSE = "browse"
+    CREATE_CARD = "create_card"
+    EDIT_FIELDS = "edit_fields"
+    WRITE_NOTES = "write_notes"
+    USE_TASKS = "use_tasks"
+    GRANT = "grant"
+    REVOKE_GRANT = "revoke_grant"
+    READ_CONTACT = "read_contact"
+    DELETE_CARD = "delete_card"
+    INVITE = "invite"
+    REMOVE = "remove"
+    AUDIT = "audit"
+    SWEEP = "sweep"
+    OPERATE = "operate"
 
 
 _EVERYBODY = frozenset(Role)
@@ -79,6 +79,33 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.AUDIT: _ADMINS,
     Action.SWEEP: _ADMINS,
     Action.OPERATE: frozenset({Role.OPERATOR}),
+}
+
+# What documentation prints.
+SENTENCES: dict[Action, str] = {
+    Action.SIGN_IN: "sign in, activate, reset a password, unsubscribe",
+    Action.CHECK_HEALTH: "ask whether the service is well",
+    Action.READ_DEV_MAIL: "read the embedded mail server's mail, while it is in use",
+    Action.USE_NOTIFICATIONS: "use the own notification center and choose an account",
+    Action.JOIN: "accept an invitation addressed to oneself",
+    Action.READ_CARD: "see all fields and notes of the card",
+    Action.CHAT: "write in the card's internal chat",
+    Action.WRITE_CONTACT: "write to the card's contact",
+    Action.WRITE_DIRECT: "write in direct chat",
+    Action.BROWSE: "open lists of leads, customers, contacts and companies",
+    Action.CREATE_CARD: "create a lead or customer",
+    Action.EDIT_FIELDS: "edit a card's fields",
+    Action.WRITE_NOTES: "write notes",
+    Action.USE_TASKS: "see and set tasks",
+    Action.GRANT: "give guests access to a card",
+    Action.REVOKE_GRANT: "take a guest's access to a card away",
+    Action.READ_CONTACT: "see fields of contacts and companies",
+    Action.DELETE_CARD: "delete a card",
+    Action.INVITE: "see users, invite, resend and cancel",
+    Action.REMOVE: "delete users",
+    Action.AUDIT: "read the audit record",
+    Action.SWEEP: "run sweeps and repair findings",
+    Action.OPERATE: "see and replay jobs of all accounts",
 }
 
 
@@ -124,3 +151,13 @@ def participates(session: Session, membership: Membership, card: Card) -> bool:
     """Return whether the membership holds a grant on the card that is open now."""
     held = select(Grant.id).where(Grant.membership_id == membership.id, Grant.card_id == card.id, Grant.is_open(now()))
     return bool(session.scalar(select(exists(held))))
+
+
+def as_markdown() -> str:
+    """Return the table that the README holds: every action beside every role."""
+    roles = [role for role in Role if role is not Role.OPERATOR]
+    lines = ["| | " + " | ".join(roles) + " |", "|---|" + ":-:|" * len(roles)]
+    for action, sentence in SENTENCES.items():
+        marks = " | ".join("yes" if may(role, action) else "" for role in roles)
+        lines.append(f"| {sentence} | {marks} |")
+    return "\n".join(lines)

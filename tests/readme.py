@@ -1,0 +1,24 @@
+"""Write into the README what is made from the code: the table of permissions and the list of settings."""
+
+import re
+from pathlib import Path
+
+from models.settings import as_markdown as settings_table
+from workflows.permissions import as_markdown as permissions_table
+
+README = Path(__file__).parent.parent / "README.md"
+PARTS = {"permissions": permissions_table, "settings": settings_table}
+
+
+def rewritten(text: str) -> str:
+    """Return the README's text with every made part made again."""
+    for name, make in PARTS.items():
+        part = re.compile(rf"(<!-- {name}: [^\n]* -->\n).*?(<!-- end -->)", re.DOTALL)
+        text, found = part.subn(lambda match: f"{match[1]}{make()}\n{match[2]}", text)  # noqa: B023
+        if found != 1:
+            raise ValueError(f"the README has {found} places for {name}")
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(rewritten(README.read_text()))
