@@ -1,6 +1,7 @@
 """Leads and customers: their lists, and the page of one card with its fields, notes and tasks."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -19,6 +20,7 @@ from workflows.refusals import Refusal
 from workflows.tend import add_note, add_task, create_card, delete_card, edit_fields, fields_of, finish_task
 
 pages = Blueprint("cards", __name__, url_prefix="/a/<slug:slug>/<any(leads, customers):kind>")
+Named = TypeVar("Named", Contact, Company)
 PER_PAGE = 100
 FIELD = "field-"
 
@@ -92,8 +94,15 @@ def edit() -> ResponseReturnValue:
     sent = FieldsForm.read()
     values = {name.removeprefix(FIELD): value for name, value in request.form.items() if name.startswith(FIELD)}
     with acting() as found:
-        changed = {"name": sent.name, "new_label": sent.new_label, "new_value": sent.new_value}
-        edit_fields(found.session, found.on, by=found.by, values=values, **changed)
+        edit_fields(
+            found.session,
+            found.on,
+            by=found.by,
+            name=sent.name,
+            values=values,
+            new_label=sent.new_label,
+            new_value=sent.new_value,
+        )
     return _back()
 
 
@@ -142,7 +151,7 @@ def _back() -> ResponseReturnValue:
     return redirect(url_for("cards.card"), 303)
 
 
-def _own(found: Here, table: type[Contact] | type[Company]) -> Sequence[Contact | Company]:
+def _own(found: Here, table: type[Named]) -> Sequence[Named]:
     newest = select(table).where(table.account_id == found.by.account_id).order_by(table.name).limit(500)
     return found.session.scalars(newest).all()
 

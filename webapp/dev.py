@@ -79,4 +79,4 @@ def _files() -> list[Path]:
 
 
 def _parse(path: Path) -> EmailMessage:
-    return message_from_bytes(path.read_bytes(), policy=policy.default)  # type: ignore[arg-type, return-value]
+    return message_from_bytes(path.read_bytes(), policy=policy.default)

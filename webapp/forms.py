@@ -101,12 +101,12 @@ class ChatForm(TextForm):
     expires_on: Line = ""
 
 
-class ContactForm(Form):
-    name: Line = ""
-    email: Address = ""
-    phone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=50)] = ""
-    position: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
-    card_id: Id | None = None
+class SweepForm(Form):
+    kind: Line = ""
+
+
+class RepairForm(Form):
+    finding: Id | None = None
 
 
 def day(typed: str) -> date | None:

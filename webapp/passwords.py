@@ -32,9 +32,12 @@ def activation(token: str) -> ResponseReturnValue:
 def set_first(token: str) -> ResponseReturnValue:
     """Set it, and lead to the sign-in page."""
     sent = PasswordForm.read()
-    return _finish(token, LinkPurpose.ACTIVATE, sent, lambda session, made: activate(
-        session, token, password_hash=made, name=sent.name
-    ))
+    return _finish(
+        token,
+        LinkPurpose.ACTIVATE,
+        sent,
+        lambda session, made: activate(session, token, password_hash=made, name=sent.name),
+    )
 
 
 @pages.get("/password/reset/<token>")
@@ -49,9 +52,9 @@ def reset(token: str) -> ResponseReturnValue:
 def set_another(token: str) -> ResponseReturnValue:
     """Set it; every session of this person has ended then."""
     sent = PasswordForm.read()
-    return _finish(token, LinkPurpose.RESET, sent, lambda session, made: reset_password(
-        session, token, password_hash=made
-    ))
+    return _finish(
+        token, LinkPurpose.RESET, sent, lambda session, made: reset_password(session, token, password_hash=made)
+    )
 
 
 @pages.get("/password/forgot")

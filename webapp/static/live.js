@@ -60,6 +60,7 @@ function listen() {
   stream.addEventListener("open", () => { if (wasAway) refresh(); wasAway = false; });
   stream.addEventListener("notification", refresh);
   stream.addEventListener("card", (event) => { if (about(event)) refresh(); });
+  stream.addEventListener("center", refresh);
   stream.addEventListener("direct", refresh);
   stream.addEventListener("users", (event) => { if (page.page === "users" && read(event).account === page.account) refresh(); });
   stream.addEventListener("closed", (event) => {

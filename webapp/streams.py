@@ -1,0 +1,110 @@
+"""Decides what each open stream is told: at every piece of news, and again and again without any (R52, G7)."""
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models import Database, Group, News, NewsKind, Notification
+from webapp.display import PLURALS
+from webapp.sight import Sight, newest_notifications, open_sessions, sights
+from workflows.notify import unread_count, visible_notifications
+
+MOST_AT_ONCE = 100
+
+
+@dataclass(frozen=True)
+class Told:
+    """One server-sent event; `number` is set on those that a reconnecting reader resumes after."""
+
+    event: str
+    data: dict[str, Any] = field(default_factory=dict)
+    number: int = 0
+
+    def __bytes__(self) -> bytes:
+        """Return the event as it goes over the wire."""
+        number = f"id: {self.number}\n" if self.number else ""
+        return f"{number}event: {self.event}\ndata: {json.dumps(self.data)}\n\n".encode()
+
+
+@dataclass(eq=False)
+class Reader:
+    """Whoever holds a stream open: their sign-in, what they saw last, and up to where they were told."""
+
+    user_id: int
+    session_id: int
+    last: int
+    sight: Sight
+
+    def is_concerned(self, news: News) -> bool:
+        """Return whether the news could be about this reader; their right is asked for anew in any case."""
+        return news.user_id == self.user_id or (news.user_id is None and news.account_id in self.sight.groups)
+
+
+def look(database: Database, readers: Collection[Reader], news: Collection[News]) -> list[tuple[Reader, list[Told]]]:
+    """Return what to tell each reader now. A reader who may not see anything any more is told `end`, and no more."""
+    with database.reading() as session:
+        open_now = open_sessions(session, [each.session_id for each in readers])
+        people = {each.user_id for each in readers if each.session_id in open_now}
+        seen, newest = sights(session, people), newest_notifications(session, people)
+        told = []
+        for each in readers:
+            sight = seen.get(each.user_id) if each.session_id in open_now else None
+            told.append((each, [Told("end")] if sight is None else _tell(session, each, sight, news, newest)))
+        return told
+
+
+def _tell(session: Session, reader: Reader, sight: Sight, news: Collection[News], newest: dict[int, int]) -> list[Told]:
+    told = [*_lost(reader.sight, sight), *_heard(reader, sight, news)]
+    reader.sight = sight
+    if newest.get(reader.user_id, 0) > reader.last:
+        fresh = visible_notifications(session, reader.user_id, after=reader.last, limit=MOST_AT_ONCE)
+        count = unread_count(session, reader.user_id)
+        told += [_notification(each, count) for each in reversed(fresh)]
+        reader.last = newest[reader.user_id]
+    return told
+
+
+def _lost(before: Sight, after: Sight) -> Iterator[Told]:
+    for account_id, slug in before.slugs.items():
+        if account_id not in after.groups:
+            yield Told("closed", {"account": slug, "card": None})
+            continue
+        if after.groups[account_id] is Group.FREE:
+            for card_id in sorted(before.cards.get(account_id, set()) - after.cards.get(account_id, set())):
+                yield Told("closed", {"account": slug, "card": card_id})
+
+
+def _heard(reader: Reader, sight: Sight, news: Collection[News]) -> Iterator[Told]:
+    for each in news:
+        group = sight.groups.get(each.account_id or 0)
+        is_mine = each.user_id == reader.user_id
+        about = {"account": sight.slugs.get(each.account_id or 0)}
+        if each.kind is NewsKind.CARD and sight.sees(each.account_id, each.card_id):
+            yield Told("card", {**about, "card": each.card_id})
+        elif each.kind is NewsKind.DIRECT and is_mine and group is not None:
+            yield Told("direct", about)
+        elif each.kind is NewsKind.USERS and group is Group.ADMIN:
+            yield Told("users", about)
+        elif each.kind is NewsKind.NOTIFICATION and is_mine:
+            yield Told("center", about)
+
+
+def _notification(entry: Notification, unread: int) -> Told:
+    slug, author = entry.membership.account.slug, entry.message.author
+    if entry.card is not None:
+        url = f"/a/{slug}/{PLURALS[entry.card.kind]}/{entry.card.id}"
+    else:
+        url = f"/a/{slug}/direct/{entry.message.author_id}"
+    data = {
+        "id": entry.id,
+        "account": slug,
+        "card": entry.card_id,
+        "title": entry.card.name if entry.card else "Direct chat",
+        "from": author.display_name if author else "Contact",
+        "url": url,
+        "unread": unread,
+    }
+    return Told("notification", data, entry.id)
