@@ -73,7 +73,7 @@ class Here:
 
     def may(self, action: Action | str) -> bool:
         """Return whether the table allows the action to this role; pages show nothing that it refuses."""
-        return may(self.role, Action[action] if isinstance(action, str) else action)
+        return may(self.role, action if isinstance(action, Action) else Action[action])
 
 
 def needs(action: Action) -> Callable[[View], View]:

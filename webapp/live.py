@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models import Database, News, Settings
 from models.news import CHANNEL
@@ -109,7 +109,8 @@ class Streams:
                         if message["type"] == "message":
                             self._news.put_nowait(News.model_validate_json(message["data"]))
             except (RedisError, OSError, ValidationError) as error:
-                logger.warning("live events pause: %s", error)
+                if self._is_listening:
+                    logger.warning("live events pause: %s", error)
             self._is_listening = False
             await asyncio.sleep(PAUSE_SECONDS)
 
@@ -154,11 +155,23 @@ def create_root(settings: Settings, database: Database, app: Flask) -> Starlette
             return PlainTextResponse(refusal.sentence, refusal.status, headers=HEADERS)
         return StreamingResponse(streams.follow(reader), media_type="text/event-stream", headers=HEADERS)
 
-    pages = cast(ASGIApp, WSGIMiddleware(app, workers=WORKERS))  # type: ignore[arg-type]
     return Starlette(
-        routes=[Route("/notifications/stream", stream, methods=["GET"]), Mount("/", pages)],
+        routes=[Route("/notifications/stream", stream, methods=["GET"]), Mount("/", _pages(app))],
         lifespan=lambda _: streams.running(),
     )
+
+
+def _pages(app: Flask) -> ASGIApp:
+    flask = cast(ASGIApp, WSGIMiddleware(app, workers=WORKERS))  # type: ignore[arg-type]
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        # The bridge insists on a coroutine; granian hands out awaitables of its own.
+        async def take() -> Message:
+            return await receive()
+
+        await flask(scope, take, send)
+
+    return serve
 
 
 def _reader(app: Flask, database: Database, request: Request) -> Reader:
