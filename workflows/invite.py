@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from models import (
@@ -19,6 +19,7 @@ from models import (
     Membership,
     MembershipStatus,
     NewsKind,
+    Notification,
     User,
     announce,
     insert_once,
@@ -111,7 +112,7 @@ def expire_invitations(session: Session) -> int:
 
 
 def close_invitations(session: Session, ids: Sequence[int], status: InvitationStatus) -> int:
-    """End pending invitations with all their links, queued mail and waiting grants; return how many were pending."""
+    """End pending invitations with their links, queued mail, waiting grants and notifications; return how many there were."""
     if not ids:
         return 0
     at = now()
@@ -132,6 +133,10 @@ def close_invitations(session: Session, ids: Sequence[int], status: InvitationSt
     waiting = select(Membership.id).where(Membership.id.in_(members), Membership.status == MembershipStatus.INVITED)
     session.execute(
         update(Grant).where(Grant.membership_id.in_(waiting), Grant.revoked_at.is_(None)).values(revoked_at=at),
+        execution_options={"synchronize_session": False},
+    )
+    session.execute(
+        delete(Notification).where(Notification.membership_id.in_(waiting), Notification.card_id.is_not(None)),
         execution_options={"synchronize_session": False},
     )
     return len(closed)

@@ -67,7 +67,7 @@ def close_grant(
         return False
     seen = (Notification.membership_id == row.membership_id, Notification.card_id == row.card_id)
     session.execute(delete(Notification).where(*seen))
-    user_id = session.scalars(select(Membership.user_id).where(Membership.id == row.membership_id)).one()
+    user_id = session.scalar(select(Membership.user_id).where(Membership.id == row.membership_id))
     about = {"card": row.card_id, "membership": row.membership_id}
     record(session, Event.GRANT_REVOKED, grant_id, account_id=row.account_id, by=by, outcome=outcome, **about)
     announce(session, NewsKind.ACCESS, account_id=row.account_id, user_id=user_id, card_id=row.card_id)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from models import (
@@ -17,6 +17,7 @@ from models import (
     Membership,
     NewsKind,
     Note,
+    Notification,
     Task,
     announce,
     insert_once,
@@ -114,11 +115,12 @@ def finish_task(session: Session, card: Card, task_id: int, *, by: Membership) -
 
 
 def delete_card(session: Session, card: Card, *, by: Membership) -> None:
-    """Delete the card: nobody opens it from now on, and its grants are closed."""
+    """Delete the card: nobody opens it from now on; its grants and notifications end."""
     permit(session, by, Action.DELETE_CARD, card=card)
     card.deleted_at = now()
     still = update(Grant).where(Grant.card_id == card.id, Grant.revoked_at.is_(None))
     session.execute(still.values(revoked_at=now(), revoked_by_id=by.id))
+    session.execute(delete(Notification).where(Notification.card_id == card.id))
     record(session, Event.CARD_DELETED, card.id, by=by)
     announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
 
