@@ -112,7 +112,7 @@ def expire_invitations(session: Session) -> int:
 
 
 def close_invitations(session: Session, ids: Sequence[int], status: InvitationStatus) -> int:
-    """End pending invitations with their links, queued mail, waiting grants and notifications; return how many there were."""
+    """End pending invitations with their links, queued mail, waiting grants and notifications; return how many."""
     if not ids:
         return 0
     at = now()
