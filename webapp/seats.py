@@ -56,7 +56,8 @@ class Seat:
     def status(self) -> Status:
         """Return the status; it depends on nothing that was known of the person before (R6)."""
         if self.membership.status is MembershipStatus.DELETED:
-            return Status.REMOVED
+            asked = self.invitation.status if self.invitation and self.membership.removal_id is None else None
+            return BY_INVITATION.get(asked, Status.REMOVED) if asked else Status.REMOVED
         if self.membership.status is MembershipStatus.ACTIVE:
             return Status.JOINED
         if self.invitation is None:
@@ -64,7 +65,7 @@ class Seat:
         if self.invitation.is_open:
             is_late = self.invitation.expires_at <= now()
             return Status.EXPIRED if is_late else BY_MAIL[self.mail or DeliveryStatus.QUEUED]
-        return BY_INVITATION.get(self.invitation.status, Status.QUEUED)
+        return BY_INVITATION.get(self.invitation.status, Status.REMOVED)
 
     @property
     def is_pending(self) -> bool:

@@ -99,10 +99,11 @@ def expire_invitations(session: Session) -> int:
     """Expire a bounded batch of invitations past their time; return how many there were (R11)."""
     due = session.execute(
         select(Invitation.id, Invitation.account_id)
+        .join(Membership, Invitation.membership_id == Membership.id)
         .where(Invitation.status == InvitationStatus.PENDING, Invitation.expires_at <= now())
-        .order_by(Invitation.id)
+        .order_by(Membership.id)
         .limit(EXPIRY_BATCH)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=Membership, skip_locked=True)
     ).all()
     close_invitations(session, [row.id for row in due], InvitationStatus.EXPIRED)
     for row in due:
@@ -112,34 +113,41 @@ def expire_invitations(session: Session) -> int:
 
 
 def close_invitations(session: Session, ids: Sequence[int], status: InvitationStatus) -> int:
-    """End pending invitations with their links, queued mail, waiting grants and notifications; return how many."""
+    """End pending invitations with links, queued mail and the memberships that nobody came for; return how many."""
     if not ids:
         return 0
     at = now()
+    # Every verb takes the memberships first.
+    members = select(Membership.id).join(Invitation, Invitation.membership_id == Membership.id)
+    session.execute(members.where(Invitation.id.in_(ids)).order_by(Membership.id).with_for_update(of=Membership))
     closed = session.execute(
         update(Invitation)
         .where(Invitation.id.in_(ids), Invitation.status == InvitationStatus.PENDING)
         .values(status=status, ended_at=at)
         .returning(Invitation.id, Invitation.membership_id)
     ).all()
-    invitations, members = [row.id for row in closed], [row.membership_id for row in closed]
+    invitations = [row.id for row in closed]
     revoke_links(session, invitations)
     session.execute(
         update(Delivery)
         .where(Delivery.invitation_id.in_(invitations), Delivery.status == DeliveryStatus.QUEUED)
         .values(status=DeliveryStatus.CANCELLED, ended_at=at)
     )
-    # A grant waits for its guest (R24); when nobody will come, it must not wait for the next invitation.
-    waiting = select(Membership.id).where(Membership.id.in_(members), Membership.status == MembershipStatus.INVITED)
-    session.execute(
-        update(Grant).where(Grant.membership_id.in_(waiting), Grant.revoked_at.is_(None)).values(revoked_at=at),
-        execution_options={"synchronize_session": False},
-    )
-    session.execute(
-        delete(Notification).where(Notification.membership_id.in_(waiting), Notification.card_id.is_not(None)),
-        execution_options={"synchronize_session": False},
-    )
+    _give_up_seats(session, [row.membership_id for row in closed], at)
     return len(closed)
+
+
+def _give_up_seats(session: Session, membership_ids: Sequence[int], at: datetime) -> None:
+    """Delete memberships that were only invited, and close the grants that waited for them (R24)."""
+    unseated = session.scalars(
+        update(Membership)
+        .where(Membership.id.in_(membership_ids), Membership.status == MembershipStatus.INVITED)
+        .values(status=MembershipStatus.DELETED, deleted_at=at)
+        .returning(Membership.id),
+    ).all()
+    waiting = update(Grant).where(Grant.membership_id.in_(unseated), Grant.revoked_at.is_(None))
+    session.execute(waiting.values(revoked_at=at), execution_options={"synchronize_session": False})
+    session.execute(delete(Notification).where(Notification.membership_id.in_(unseated)))
 
 
 def revoke_links(session: Session, invitation_ids: Sequence[int]) -> None:
@@ -158,41 +166,16 @@ def _group(wanted: str) -> Group:
         raise UnknownGroup(wanted[:40]) from None
 
 
-def _seat(
-    session: Session,
-    by: Membership,
-    user_id: int,
-    address: str,
-    *,
-    group: Group,
-    name: str,
-    ends_at: datetime | None,
-) -> int:
-    """Return the id of an invited membership that has no pending invitation: a new one, or one left behind (R8)."""
-    given = {"group": group, "name": name, "ends_at": ends_at, "sponsor_id": by.id}
-    status = MembershipStatus.INVITED
-    fresh = insert_once(session, Membership, account_id=by.account_id, user_id=user_id, status=status, **given)
+def _seat(session: Session, by: Membership, user_id: int, address: str, **given: object) -> int:
+    """Return the id of a new, invited membership. Raises AlreadyMember or AlreadyInvited where one is present (R8)."""
+    about = {"account_id": by.account_id, "user_id": user_id}
+    fresh = insert_once(session, Membership, **about, status=MembershipStatus.INVITED, sponsor_id=by.id, **given)
     if fresh is not None:
         return fresh
-    present = session.scalars(
-        select(Membership)
-        .where(
-            Membership.account_id == by.account_id,
-            Membership.user_id == user_id,
-            Membership.status != MembershipStatus.DELETED,
-        )
-        .with_for_update()
-    ).one()
-    if present.status is MembershipStatus.ACTIVE:
+    present = select(Membership.status).filter_by(**about).where(Membership.status != MembershipStatus.DELETED)
+    if session.scalar(present) is MembershipStatus.ACTIVE:
         raise AlreadyMember(address)
-    pending = select(Invitation.id).where(
-        Invitation.membership_id == present.id, Invitation.status == InvitationStatus.PENDING
-    )
-    if session.scalar(pending):
-        raise AlreadyInvited(address)
-    for column, value in given.items():
-        setattr(present, column, value)
-    return present.id
+    raise AlreadyInvited(address)
 
 
 def _post_invitation(session: Session, invitation: Invitation, *, to: str) -> None:
