@@ -124,15 +124,15 @@ def database() -> Database:
 
 def note_refusal(refusal: Refusal) -> None:
     """Record that somebody signed in was refused on an account (R70), in a transaction of its own."""
-    user, account = g.get("user"), g.get("account")
-    if not isinstance(refusal, DENIALS) or user is None or account is None:
+    user_id, account_id = g.get("user_id"), g.get("account_id")
+    if not isinstance(refusal, DENIALS) or user_id is None or account_id is None:
         return
     card_id = g.path.get("card_id")
     outcome = type(refusal).__name__
     with database().transaction() as session:
-        about = {"path": request.path[:200], "method": request.method, "user": user.id}
-        where = {"account_id": account.id, "by": g.get("membership"), "outcome": outcome}
-        record(session, Event.ACCESS_REFUSED, card_id, **where, **about)
+        by = session.get(Membership, g.get("membership_id") or 0)
+        about = {"path": request.path[:200], "method": request.method, "user": user_id}
+        record(session, Event.ACCESS_REFUSED, card_id, account_id=account_id, by=by, outcome=outcome, **about)
 
 
 def _take_path(_: str | None, values: dict[str, Any] | None) -> None:
@@ -177,7 +177,8 @@ def _enter(session: Session) -> Here:
         raise Forbidden
     user_session = _session_of(session, action)
     user = user_session.user if user_session else None
-    g.user = user
+    # Ids alone: a refused write rolls back, and its rows can be read no more.
+    g.user_id = user.id if user else None
     if user is None and not may(Role.ANONYMOUS, action):
         raise SignInFirst
     if "slug" in g.path:
@@ -223,11 +224,12 @@ def _in_account(
 
 def _membership_of(session: Session, user: User, slug: str) -> Membership:
     """Return the person's present membership of the account, or the last one that ended. Raises NotFound."""
-    g.account = session.scalars(select(Account).where(Account.slug == slug)).one_or_none()
+    g.account_id = session.scalar(select(Account.id).where(Account.slug == slug))
     own = select(Membership).join(Membership.account).where(Account.slug == slug, Membership.user_id == user.id)
     is_over = Membership.status == MembershipStatus.DELETED
     newest = own.order_by(is_over, Membership.id.desc()).limit(1).options(contains_eager(Membership.account))
-    g.membership = session.scalars(newest).one_or_none()
-    if g.membership is None or g.membership.status is MembershipStatus.INVITED:
+    membership = session.scalars(newest).one_or_none()
+    g.membership_id = membership.id if membership else None
+    if membership is None or membership.status is MembershipStatus.INVITED:
         raise NotFound
-    return cast(Membership, g.membership)
+    return membership

@@ -1,0 +1,226 @@
+"""One account with one of everything, everybody who may come by, and every route that they may try."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import httpx
+from sqlalchemy import insert, update
+
+from models import (
+    Base,
+    Card,
+    Company,
+    Contact,
+    Grant,
+    Group,
+    Invitation,
+    Job,
+    JobStatus,
+    Membership,
+    Message,
+    MessageKind,
+    Note,
+    Notification,
+    Sweep,
+    Task,
+    now,
+    settings,
+)
+from tests.browser import Browser
+from tests.people import Person, Team, make_guest, make_person
+from tests.stack import OPERATOR, Stack
+from webapp import create_app
+from workflows.cascade import advance_removal
+from workflows.permissions import Action, Role
+from workflows.revoke import remove
+
+# Style sheets and scripts are for everybody, and are not asked for by an action.
+FILES = {"static", "bootstrap.static"}
+VISITORS = (
+    "anonymous",
+    "stranger",
+    "guest without grant",
+    "guest with grant",
+    "member",
+    "admin",
+    "admin of another account",
+    "operator",
+)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one address of the application, and the action that it names."""
+
+    endpoint: str
+    method: str
+    action: Action
+    arguments: frozenset[str]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.endpoint}"
+
+    def role_of(self, visitor: str) -> Role | None:
+        """Return what the visitor is here; None is nobody, in an account that is not theirs."""
+        if visitor == "anonymous":
+            return Role.ANONYMOUS
+        if "slug" not in self.arguments:
+            return Role.OPERATOR if visitor == "operator" else Role.PERSON
+        on_card = Role.PARTICIPANT if "card_id" in self.arguments else Role.GUEST
+        roles = {"guest without grant": Role.GUEST, "guest with grant": on_card}
+        return roles.get(visitor) or {"member": Role.MEMBER, "admin": Role.ADMIN}.get(visitor)
+
+
+@dataclass(frozen=True)
+class Things:
+    """One of everything, each named so that it is known again wherever it shows."""
+
+    secret: str
+    ids: dict[str, int]
+    colleague_id: int
+    guest_id: int
+
+
+class World:
+    """A team, another team, and a browser for each visitor."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack, self.team, self.other = stack, stack.account(), stack.account()
+        self.app = create_app(settings(), stack.database)
+        self._browsers: dict[str, Browser] = {}
+        self.people = {
+            "stranger": self.other.member,
+            "guest without grant": stack.guest(self.team),
+            "guest with grant": stack.guest(self.team, name="Greta Granted"),
+            "member": self.team.member,
+            "admin": self.team.admin,
+            "admin of another account": self.other.admin,
+            "operator": make_person(stack.database, self.other.id, OPERATOR, "Olga Operator", Group.MEMBER),
+        }
+
+    def routes(self) -> Iterator[Route]:
+        """Yield every method of every route."""
+        for rule in self.app.url_map.iter_rules():
+            if rule.endpoint not in FILES:
+                action = self.app.view_functions[rule.endpoint].action
+                for method in sorted(rule.methods):
+                    yield Route(rule.endpoint, method, action, frozenset(rule.arguments))
+
+    def things(self, team: Team | None = None) -> Things:
+        """Make one of everything in an account, for nobody to work on while it is looked at."""
+        return _Making(self, team or self.team).things
+
+    def send(self, visitor: str, route: Route, things: Things, *, slug: str = "") -> httpx.Response:
+        """Do what the route is for, with a valid form, on these things."""
+        browser, path = self.browser(visitor), self._path(visitor, route, things, slug or self.team.slug)
+        if route.method != "POST":
+            return browser.http.request(route.method, path)
+        answer = browser.post(path, **self._form(visitor, route, things))
+        if route.endpoint.startswith("sign_in."):
+            del self._browsers[visitor]
+        return answer
+
+    def browser(self, visitor: str) -> Browser:
+        if visitor not in self._browsers:
+            self._browsers[visitor] = self.stack.client(self.people.get(visitor))
+        return self._browsers[visitor]
+
+    def _path(self, visitor: str, route: Route, things: Things, slug: str) -> str:
+        values: dict[str, Any] = {**things.ids, "slug": slug, "kind": "leads", "token": "no-such-token"}
+        values["membership_id"] = things.guest_id if route.endpoint.startswith("talk.") else things.colleague_id
+        if "name" in route.arguments:
+            values["name"] = self.mail
+        if "notification_id" in route.arguments and visitor in self.people:
+            values["notification_id"] = self.notification_of(self.people[visitor])
+        wanted = {name: values[name] for name in route.arguments}
+        return str(self.app.url_map.bind("").build(route.endpoint, wanted, method=route.method))
+
+    def _form(self, visitor: str, route: Route, things: Things) -> dict[str, Any]:
+        ids, who = things.ids, self.people.get(visitor, self.team.member)
+        return {
+            "cards.create": {"name": "New", "contact_id": ids["contact_id"], "company_id": ids["company_id"]},
+            "cards.edit": {"name": "Changed", "new_label": "Changed", "new_value": "Changed"},
+            "passwords.ask": {"email": who.email},
+            "removals.delete": {"ids": [things.guest_id], "confirm": "yes"},
+            "sign_in.sign_in": {"email": who.email, "password": who.password},
+            "users.add": {"email": f"{secrets.token_hex(6)}@people.example", "group": "free"},
+        }.get(route.endpoint, {"text": "Changed"})
+
+    @cached_property
+    def mail(self) -> str:
+        """The name of a mail that the embedded server keeps."""
+        self.stack.client().post("/password/forgot", email=self.team.member.email)
+        self.stack.mails(self.team.member.email)
+        found = re.search(r"/dev/mail/([^\"/]+)\.eml", self.stack.client().get("/dev/mail").text)
+        assert found
+        return found[1]
+
+    def notification_of(self, person: Person) -> int:
+        """Make a notification of this person, and return its id."""
+        with self.stack.database.transaction() as session:
+            mine = {"account_id": person.account_id, "author_id": person.membership_id}
+            message = Message(kind=MessageKind.DIRECT, recipient_id=person.membership_id, text="Hello", **mine)
+            session.add(message)
+            session.flush()
+            told = Notification(account_id=person.account_id, membership_id=person.membership_id, message_id=message.id)
+            session.add(told)
+            session.flush()
+            return told.id
+
+
+class _Making:
+    """Makes the things of one account, row by row: no verb runs, so that nothing goes on behind them."""
+
+    def __init__(self, world: World, team: Team) -> None:
+        self.team, self.secret = team, f"hush{secrets.token_hex(4)}"
+        database = world.stack.database
+        granted = [world.people["guest with grant"].membership_id] if team is world.team else []
+        guest = make_guest(database, team, name=f"{self.secret} guest")
+        leaving = make_guest(database, team, name=f"{self.secret} leaving")
+        with database.transaction() as self.session:
+            ids = self._on_card([*granted, guest.membership_id]) | self._beside_card(leaving)
+            every = update(Job).where(Job.account_id == team.id)
+            self.session.execute(every.values(status=JobStatus.DONE, ring_at=None))
+        self.things = Things(self.secret, ids, _colleague(world, team).membership_id, guest.membership_id)
+
+    def _on_card(self, guests: list[int]) -> dict[str, int]:
+        author = {"author_id": self.team.admin.membership_id}
+        contact = self._row(Contact, name=f"{self.secret} contact", email=f"{self.secret}@contact.example")
+        company = self._row(Company, name=f"{self.secret} company", website=f"https://{self.secret}.example")
+        about = {"contact_id": contact, "company_id": company}
+        card = self._row(Card, kind="lead", name=f"{self.secret} card", values={}, **about)
+        self._row(Note, card_id=card, text=f"{self.secret} note", **author)
+        task = self._row(Task, card_id=card, text=f"{self.secret} task", **author)
+        message = self._row(Message, kind=MessageKind.CHAT, card_id=card, text=f"{self.secret} message", **author)
+        for each in guests:
+            self._row(Grant, membership_id=each, card_id=card, message_id=message)
+        return {"card_id": card, "task_id": task, **about}
+
+    def _beside_card(self, leaving: Person) -> dict[str, int]:
+        admin, removed = self.team.admin.membership_id, leaving.membership_id
+        message = self._row(Message, kind=MessageKind.DIRECT, author_id=removed, recipient_id=admin, text=self.secret)
+        told = self._row(Notification, membership_id=admin, message_id=message)
+        removal = remove(self.session, [removed], by=self.session.get_one(Membership, admin))
+        assert not advance_removal(self.session, removal.id)
+        invited = self._row(Membership, user_id=leaving.user_id, group="free", status="invited", name=self.secret)
+        asked = {"membership_id": invited, "inviter_id": admin, "email_typed": leaving.email, "expires_at": _later()}
+        sweep = self._row(Sweep, finished_at=now())
+        ids = {"notification_id": told, "removal_id": removal.id, "sweep_id": sweep}
+        return {**ids, "invitation_id": self._row(Invitation, **asked)}
+
+    def _row(self, table: type[Base], **values: Any) -> int:
+        insertion = insert(table).values(account_id=self.team.id, **values).returning(table.id)
+        return self.session.scalars(insertion).one()
+
+
+def _later() -> Any:
+    return now().replace(year=now().year + 1)
+
+
+@cache
+def _colleague(world: World, team: Team) -> Person:
+    return make_person(world.stack.database, team.id, f"colleague@{team.slug}.example", "Cora Colleague", Group.MEMBER)
