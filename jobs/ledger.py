@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, bindparam, case, literal, null, select, update
+from sqlalchemy import CursorResult, Text, bindparam, case, func, literal, null, select, update
 from sqlalchemy.orm import Session
 
 from models import Database, Job, JobStatus, Settings, now
@@ -59,7 +59,7 @@ PUT_BACK = (
         attempts=bindparam("left"),
         not_before=bindparam("due"),
         ring_at=bindparam("rung"),
-        last_error=case((bindparam("error").is_(None), Job.last_error), else_=bindparam("error")),
+        last_error=func.coalesce(bindparam("error", type_=Text), Job.last_error),
     )
 )
 DIE = (
