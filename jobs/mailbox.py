@@ -86,4 +86,6 @@ async def _main() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=settings().log_level, format="%(message)s")
+    # The server's own log tells every line of every conversation.
+    logging.getLogger("mail").setLevel(logging.WARNING)
     asyncio.run(_main())
