@@ -126,7 +126,7 @@ class Stack:
                 with suppress(FileNotFoundError):
                     self._mails[path] = BytesParser(policy=policy.default).parsebytes(path.read_bytes())
         arrived = [self._mails[path] for path in sorted(self._mails, key=lambda path: path.stat().st_mtime_ns)]
-        to_them = [mail for mail in arrived if to in str(mail["To"])]
+        to_them = [mail for mail in arrived if to in str(mail["Delivered-To"])]
         return [mail for mail in to_them if template in ("", mail["X-Guestlist-Template"])]
 
     def idle(self, *, within: float = 30) -> None:

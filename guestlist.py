@@ -1,0 +1,200 @@
+"""The command line: each command composes what it needs, runs it, and says in one line what went wrong."""
+
+import json
+import logging
+import secrets
+import sys
+from pathlib import Path
+from typing import IO, NoReturn
+
+import click
+from sqlalchemy.exc import DBAPIError
+from starlette.types import ASGIApp
+
+from jobs import doctor as examination
+from jobs import embedded, supervisor, together
+from jobs.bell import Bell
+from jobs.broker import connect
+from jobs.live import Live
+from models import Database, Settings, Sweep, settings
+from models.schema import is_current
+from models.settings import Misconfigured
+from webapp import create_app
+from webapp.live import create_root
+from webapp.serving import address, claim, serve
+from workflows.found import found_account
+from workflows.passwords import hash_password
+from workflows.refusals import Refusal
+from workflows.sweep import sweep_and_repair, sweep_now
+
+FOUND, UNUSABLE = 1, 2
+SHORTEST_SECRET = 15
+
+
+def main() -> None:
+    """Run a command. What an operator can mend is one line on stderr; anything else is a fault, with its traceback."""
+    try:
+        sys.exit(cli(prog_name="guestlist", standalone_mode=False))
+    except click.exceptions.Abort:
+        sys.exit(FOUND)
+    except click.ClickException as misuse:
+        _fail(misuse.format_message(), misuse.exit_code)
+    except Misconfigured as error:
+        _fail(str(error), UNUSABLE)
+    except Refusal as refusal:
+        _fail(refusal.sentence, FOUND)
+    except DBAPIError as error:
+        _fail(f"database: {error.orig}", UNUSABLE)
+    except OSError as error:
+        _fail(f"{error.filename or 'system'}: {error.strerror or error}", UNUSABLE)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def cli() -> None:
+    """Guest access to single CRM cards: invite, grant, notify, revoke, and prove that nothing was left behind."""
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="Serve on this port of the loopback address.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Keep everything in this directory.")
+@click.option("--no-demo", is_flag=True, help="Make no demo account.")
+def up(port: int | None, data_dir: Path | None, no_demo: bool) -> None:
+    """Start everything on this machine, with what is not configured embedded. Ctrl-C ends it."""
+    chosen = together.choose(port, data_dir)
+    embedded.hold(chosen.data_dir / "up.lock", "another `guestlist up` runs on this data directory")
+    host, at = address(chosen)
+    claim(host, at)
+    database = together.migrated(chosen)
+    if not no_demo:
+        together.seed(database)
+    _log(chosen)
+    together.greet(chosen, f"http://{host}:{at}", has_demo=not no_demo)
+    supervisor.supervise(together.commands(chosen))
+
+
+@cli.command()
+def web() -> None:
+    """Serve pages, forms and live events."""
+    _open().engine.dispose()
+    serve(settings(), factory="guestlist:asgi")
+
+
+@cli.command()
+def work() -> None:
+    """Run the workers, the clock and the relay. Any number of hosts may."""
+    _open().engine.dispose()
+    _log(settings())
+    for line in examination.examine([examination.broker, examination.mail_server]):
+        if not line.is_well:
+            click.echo(f"guestlist: {line.part}: {line.says}; until then what needs it waits", err=True)
+    supervisor.supervise(supervisor.work_commands(settings()))
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to this version."""
+    together.migrated(settings())
+    click.echo("The database is at this version.")
+
+
+@cli.group()
+def account() -> None:
+    """Accounts: one company's workspace each."""
+
+
+@account.command()
+@click.argument("slug")
+@click.option("--name", required=True, help="The account's name, as people read it.")
+@click.option("--admin", required=True, help="E-mail address of its first admin.")
+@click.option("--password-file", type=click.File(), help="The admin's password; - is standard input. Else one is made.")
+def create(slug: str, name: str, admin: str, password_file: IO[str] | None) -> None:
+    """Create an account with its first admin."""
+    made = "" if password_file else secrets.token_urlsafe(max(SHORTEST_SECRET, settings().password_min_length))
+    password = password_file.readline().rstrip("\r\n") if password_file else made
+    hashed = hash_password(password, password)
+    with _open().transaction() as session:
+        user = found_account(session, slug=slug, name=name, admin_email=admin, password_hash=hashed).user
+    click.echo(f"{settings().base_url}/a/{slug} is open for {user.email}.")
+    if user.password_hash != hashed:
+        click.echo("They sign in with the password they have.")
+    elif made:
+        click.echo(f"Password, shown this once: {made}")
+
+
+@cli.command()
+@click.option("--repair", is_flag=True, help="Mend what is found.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def sweep(repair: bool, as_json: bool) -> int:
+    """Run all checks now and print what they find. Exits with 1 if a finding is left."""
+    done = (sweep_and_repair if repair else sweep_now)(_open())
+    click.echo(json.dumps(_swept(done), indent=2, default=str) if as_json else _told(done))
+    return FOUND if any(finding.repaired_at is None for finding in done.findings) else 0
+
+
+@cli.command()
+@click.option("--url", help="Of the running instance; otherwise BASE_URL.")
+def demo(url: str | None) -> int:
+    """Play the whole story against a running instance, with its demo account."""
+    from webapp.story import play  # noqa: PLC0415
+
+    return 0 if play(url or settings().base_url) else FOUND
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(as_json: bool) -> int:
+    """Examine configuration, database, broker, mail server, clock and queues."""
+    logging.disable()
+    lines = list(examination.examine())
+    if as_json:
+        click.echo(json.dumps([vars(line) for line in lines], indent=2))
+    for line in () if as_json else lines:
+        state = click.style("ok   ", fg="green") if line.is_well else click.style("WRONG", fg="red")
+        click.echo(f"{state}  {line.part:<15} {line.says}")
+    return 0 if all(line.is_well for line in lines) else FOUND
+
+
+def asgi() -> ASGIApp:
+    """Return what a web process serves."""
+    supervisor.die_with_parent()
+    database = _open()
+    return create_root(settings(), database, create_app(settings(), database))
+
+
+def _open() -> Database:
+    """Return the database, which tells workers and open pages what changes. Raises Misconfigured."""
+    chosen = settings()
+    embedded.make_directory(chosen.data_dir)
+    database = Database(chosen.database)
+    if not is_current(database):
+        raise Misconfigured("the database is not at this version: run `guestlist migrate`")
+    database.on_commit(Bell(connect(chosen.broker), Live(chosen.redis)))
+    return database
+
+
+def _told(done: Sweep) -> str:
+    lines = [
+        f"{each.severity:<6}  {each.check:<40} {each.object_id:>8}  "
+        + ("mended" if each.repaired_at else json.dumps(each.evidence))
+        for each in done.findings
+    ]
+    return "\n".join([*lines, f"{len(lines)} findings in {done.rows} rows."])
+
+
+def _swept(done: Sweep) -> dict[str, object]:
+    shown = ("check", "severity", "account_id", "object_id", "evidence", "found_at", "repaired_at")
+    findings = [{name: getattr(finding, name) for name in shown} for finding in done.findings]
+    return {"sweep": done.id, "rows": done.rows, "findings": findings}
+
+
+def _log(chosen: Settings) -> None:
+    logging.basicConfig(level=chosen.log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+
+
+def _fail(sentence: str, status: int) -> NoReturn:
+    click.echo(f"guestlist: {' '.join(sentence.split())}", err=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Everything on one machine: what is not configured is embedded, and what is needed first is made."""
+
+import logging
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import click
+import httpx
+from dotenv import dotenv_values
+
+from jobs import embedded, supervisor
+from models import Database, Settings, settings
+from models.schema import migrate
+from models.settings import PREFIX
+from workflows import demo_data
+from workflows.passwords import hash_password
+
+POLL_SECONDS = 0.1
+
+
+def choose(port: int | None, data_dir: Path | None) -> Settings:
+    """Return the settings with these choices made, for this process and for all that it starts."""
+    if data_dir is not None:
+        os.environ[f"{PREFIX}DATA_DIR"] = str(data_dir.resolve())
+    if port is not None:
+        os.environ[f"{PREFIX}BIND"] = f"127.0.0.1:{port}"
+        if not (dotenv_values(".env") | os.environ).get(f"{PREFIX}BASE_URL"):
+            os.environ[f"{PREFIX}BASE_URL"] = f"http://127.0.0.1:{port}"
+    settings.cache_clear()
+    return settings()
+
+
+def migrated(chosen: Settings) -> Database:
+    """Return the database, at this version."""
+    embedded.make_directory(chosen.data_dir)
+    database = Database(chosen.database)
+    migrate(database)
+    return database
+
+
+def seed(database: Database) -> None:
+    """Make the demo account, unless there is one already."""
+    hashed = hash_password(demo_data.PASSWORD, demo_data.PASSWORD)
+    with database.transaction() as session:
+        demo_data.seed_demo(session, password_hash=hashed)
+
+
+def commands(chosen: Settings) -> dict[str, list[str]]:
+    """Return what `guestlist up` runs, by name, in the order of starting."""
+    python = [sys.executable, "-m"]
+    return {
+        **({} if chosen.broker_url else {"valkey": [*python, "jobs.embedded"]}),
+        **({} if chosen.smtp_url else {"mail server": [*python, "jobs.mailbox"]}),
+        "web": [*python, "guestlist", "web"],
+        **supervisor.work_commands(chosen),
+    }
+
+
+def greet(chosen: Settings, where: str, *, has_demo: bool) -> None:
+    """Say where everything is, as soon as pages are answered."""
+    lines = [f"Guestlist answers at   {chosen.base_url}"]
+    if has_demo:
+        people = {"admin": demo_data.ADMIN, "member": demo_data.MEMBER, "registered elsewhere": demo_data.FORMER}
+        lines += [f"Sign in as             {email:<22} ({who})" for who, email in people.items()]
+        lines += [f"with the password      {demo_data.PASSWORD}"]
+    mail = f"{chosen.base_url}/dev/mail, and in {chosen.data_dir.resolve() / 'mail'}"
+    lines += [f"Mail arrives at        {mail if not chosen.smtp_url else 'your mail server'}"]
+    lines += [f"Everything is kept in  {chosen.data_dir.resolve()}", "Ctrl-C ends it."]
+    text = "\n".join(["", *(f"  {line}" for line in lines), ""])
+    threading.Thread(target=_say_when_up, args=(where, text), daemon=True).start()
+
+
+def _say_when_up(where: str, text: str) -> None:
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    while True:
+        try:
+            if httpx.get(f"{where}/healthz", trust_env=False).is_success:
+                break
+        except httpx.TransportError:
+            pass
+        time.sleep(POLL_SECONDS)
+    click.echo(text)
