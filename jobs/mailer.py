@@ -48,6 +48,13 @@ def probe() -> None:
     _speak(Connection.open)
 
 
+def hang_up() -> None:
+    """Close this thread's connection, if there is one."""
+    connection: Connection | None = getattr(_here, "connection", None)
+    if connection is not None:
+        connection.close()
+
+
 def _speak(words: Callable[[Connection], None]) -> Outcome:
     connection = _connection()
     try:
@@ -72,8 +79,7 @@ def _connection() -> Connection:
         raise MailServerAway("The embedded mail server has not started yet.")
     connection: Connection | None = getattr(_here, "connection", None)
     if connection is None or connection.url != url:
-        if connection is not None:
-            connection.close()
+        hang_up()
         connection = _here.connection = Connection(url)
     return connection
 

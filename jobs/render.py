@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from email.mime.multipart import MIMEMultipart
+from email.policy import Compat32
 from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
@@ -24,8 +25,16 @@ LONGEST_SUBJECT = 150
 TURNING = dict.fromkeys(map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 # What mail programs turn into a link without being asked.
 LINKABLE = re.compile(r"(?<=://)|(?<=\w)(?=\.[^\W\d_]{2})|(?<=\w)(?=@)")
+WHOLE = ("Message-ID", "List-Unsubscribe")
 BREAK = "\u200c"
 ADDRESS = re.compile(r"[\w.+'-]+@[\w.-]+")
+
+
+class Unbroken(Compat32):
+    """Leaves what names mails and pages in one piece: there are programs that misread it on two lines."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        return f"{name}: {value}{self.linesep}".encode() if name in WHOLE else super().fold_binary(name, value)
 
 
 class Parts(NamedTuple):
@@ -55,6 +64,7 @@ def render(letter: Letter) -> Message:
             **letter.headers,
         },
     )
+    mail.policy = Unbroken()
     mail.after_build = _flatten
     return mail
 
