@@ -12,7 +12,10 @@ from models import Database, settings
 TIME_LIMIT = settings().job_lease_seconds * 800
 
 supervisor.die_with_parent()
+logging.basicConfig(level=settings().log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+# Every message that finds nothing to do, and every look of the relay, would be a line.
 logging.getLogger("dramatiq.worker.WorkerThread").setLevel(logging.ERROR)
+logging.getLogger("apscheduler").setLevel(logging.WARNING)
 
 database = Database(settings().database)
 book = ledger.Ledger(database, settings())
@@ -24,6 +27,4 @@ dramatiq.set_broker(doorbell)
 from jobs import mail, removals, upkeep  # noqa: E402, F401
 
 if __name__ == "__main__":
-    logging.basicConfig(level=settings().log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     clock.run(database, settings(), relay.Relay(book, doorbell), doorbell)

@@ -50,4 +50,4 @@ class Relay:
         for job_id, actor in overdue:
             ring(self._broker, job_id, actor)
         if overdue:
-            logger.info("rang again for %d jobs", len(overdue))
+            logger.debug("rang again for %d jobs", len(overdue))

@@ -1,0 +1,106 @@
+"""Actors to try the jobs with: `dramatiq tests.job_actors` is a worker that has these beside the real ones."""
+
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+import worker
+from jobs.durable import Again, durable
+from models import AuditEvent, Event, record, settings
+from workflows.refusals import NotFound
+
+BATCHES = 4
+PATIENCE = 3
+
+
+class Passing(Exception):
+    """Trouble that is nobody's fault."""
+
+    counts = False
+
+
+def give_up(session: Session, *, number: int) -> None:
+    record(session, Event.DELIVERY_FAILED, number)
+
+
+@durable()
+def note(session: Session, *, number: int) -> None:
+    record(session, Event.CARD_CREATED, number)
+
+
+@durable()
+def linger(session: Session, *, number: int) -> None:
+    """Stay for ever at the first attempt."""
+    record(session, Event.CARD_CREATED, number)
+    if not _was_here(number):
+        time.sleep(600)
+
+
+@durable()
+def dawdle(session: Session, *, number: int) -> Generator[Callable[[], None], None, None]:
+    """Take longer than a lease at the first attempt, outside any transaction."""
+    yield lambda: None if _was_here(number) else _wait()
+    record(session, Event.CARD_CREATED, number)
+
+
+@durable()
+def fetch(session: Session, *, number: int) -> Generator[Callable[[], int], int, None]:
+    """Look outside whether the database is free to be written, then note what was seen."""
+    record(session, Event.INVITATION_MADE, number)
+    answer = yield lambda: _commit_beside(number)
+    record(session, Event.CARD_CREATED, answer)
+
+
+@durable(on_dead=give_up)
+def stumble(session: Session, *, number: int) -> None:
+    """Fail, after a change that must not stand."""
+    record(session, Event.CARD_CREATED, number)
+    session.flush()
+    raise ValueError(f"stumbled over {number}")
+
+
+@durable(on_dead=give_up)
+def refuse(session: Session, *, number: int) -> None:  # noqa: ARG001
+    raise NotFound
+
+
+@durable(throws=(Passing,))
+def wait_out(session: Session, *, number: int) -> None:
+    """Fail more often than attempts are allowed, but for reasons that do not count."""
+    tries = settings().data_dir / f"tries-{number}"
+    with tries.open("a") as file:
+        file.write("x")
+    if len(tries.read_text()) <= settings().job_attempts + 1:
+        raise Passing
+    record(session, Event.CARD_CREATED, number)
+
+
+@durable()
+def go_on(session: Session, *, number: int) -> type[Again] | None:
+    """Do one of several batches."""
+    record(session, Event.CARD_CREATED, number)
+    session.flush()
+    done = session.scalar(select(func.count(AuditEvent.id)).where(AuditEvent.object_id == number))
+    return Again if done and done < BATCHES else None
+
+
+def _was_here(number: int) -> bool:
+    trace = Path(settings().data_dir / f"here-{number}")
+    if trace.exists():
+        return True
+    trace.touch()
+    return False
+
+
+def _wait() -> None:
+    for _ in range(6000):
+        time.sleep(0.1)
+
+
+def _commit_beside(number: int) -> int:
+    with worker.database.transaction() as session:
+        record(session, Event.CARD_CREATED, number)
+    return number
