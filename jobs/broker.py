@@ -40,7 +40,7 @@ class Listening(_RedisConsumer):
                 # Moves the head of the queue onto itself: a look that waits until there is one.
                 self.broker.client.blmove(self.key, self.key, WAIT_SECONDS, "LEFT", "LEFT")
             except redis.ConnectionError as error:
-                raise ConnectionClosed(error) from None
+                raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
         elif message is None:
             time.sleep(FULL_PAUSE_SECONDS)
         return message
