@@ -66,7 +66,8 @@ def sign_out() -> ResponseReturnValue:
     with acting() as found:
         if found.user_session is not None:
             end_session(found.session, found.user_session.id)
-    cookie.clear()
+    # The token stays: a second click on the same page is the same as the first.
+    cookie.pop(SECRET, None)
     return redirect("/login", 303)
 
 
