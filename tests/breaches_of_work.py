@@ -1,0 +1,153 @@
+"""Every breach of what is under way: invitations, links, mails, jobs and removals."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from models import (
+    Base,
+    Delivery,
+    DeliveryStatus,
+    Group,
+    Invitation,
+    InvitationStatus,
+    Job,
+    JobStatus,
+    Link,
+    LinkPurpose,
+    Removal,
+    RemovalStatus,
+    Template,
+    now,
+)
+from tests.planting import Scene, breach
+from tests.rows import invitation_to, mail_link, queue_mail
+from workflows.invite import invite
+from workflows.revoke import remove
+
+AN_HOUR = timedelta(hours=1)
+
+
+def _expired(session: Session, invitation_id: int) -> bool:
+    return session.get_one(Invitation, invitation_id).status is InvitationStatus.EXPIRED
+
+
+def _cancelled(session: Session, invitation_id: int) -> bool:
+    return session.get_one(Invitation, invitation_id).status is InvitationStatus.CANCELLED
+
+
+def _revoked(session: Session, link_id: int) -> bool:
+    return session.get_one(Link, link_id).revoked_at is not None
+
+
+def _given_up(session: Session, delivery_id: int) -> bool:
+    return session.get_one(Delivery, delivery_id).status is DeliveryStatus.CANCELLED
+
+
+def _has_receipt(session: Session, removal_id: int) -> bool:
+    removal = session.get_one(Removal, removal_id)
+    return removal.status is RemovalStatus.DONE and removal.receipt is not None
+
+
+def _rings(session: Session, job_id: int) -> bool:
+    job = session.get_one(Job, job_id)
+    return job.status is JobStatus.WAITING and job.ring_at is not None and job.ring_at > now() - AN_HOUR / 60
+
+
+def _has_job(session: Session, delivery_id: int) -> bool:
+    jobs = session.scalars(select(Job).where(Job.actor == "deliver", Job.status == JobStatus.WAITING))
+    return any(job.arguments == {"delivery_id": delivery_id} for job in jobs)
+
+
+@breach("invitation_past_expiry", "by-an-hour", tells="expires_at", mended=_expired)
+def _(scene: Scene) -> Base:
+    invitation = invitation_to(scene.session, scene.world.team, f"late-{scene.card_id}@planted.example")
+    invitation.expires_at = now() - AN_HOUR
+    return invitation
+
+
+@breach("invitation_without_inviter", "deleted", tells="deleted_at", mended=_cancelled)
+def _(scene: Scene) -> Base:
+    return _by_colleague(scene, then=lambda: scene.delete_raw(scene.colleague))
+
+
+@breach("invitation_without_inviter", "no-longer-admin", tells="group", mended=_cancelled)
+def _(scene: Scene) -> Base:
+    return _by_colleague(scene, then=lambda: setattr(scene.membership(scene.colleague), "group", Group.MEMBER))
+
+
+@breach("link_without_membership", "reset", tells="person", mended=_revoked)
+def _(scene: Scene) -> Base:
+    scene.delete_raw(scene.guest)
+    return mail_link(scene.session, scene.guest.user_id, LinkPurpose.RESET)
+
+
+@breach("link_without_membership", "invitation-over", tells="invitation", mended=_revoked)
+def _(scene: Scene) -> Base:
+    invitation = invitation_to(scene.session, scene.world.team, f"over-{scene.card_id}@planted.example")
+    invitation.status, invitation.ended_at = InvitationStatus.CANCELLED, now()
+    return mail_link(scene.session, invitation.membership.user_id, LinkPurpose.ACTIVATE, invitation.id)
+
+
+@breach("delivery_out_of_sight", "member-deleted", tells="person", mended=_given_up)
+def _(scene: Scene) -> Base:
+    scene.delete_raw(scene.guest)
+    about = {"template": Template.NOTIFICATION, "membership_id": scene.guest.membership_id}
+    return queue_mail(scene.session, scene.world, **about)
+
+
+@breach("delivery_out_of_sight", "no-grant", tells="card_id", mended=_given_up)
+def _(scene: Scene) -> Base:
+    about = {"template": Template.NOTIFICATION, "membership_id": scene.guest.membership_id}
+    return queue_mail(scene.session, scene.world, card_id=scene.card_id, **about)
+
+
+@breach("removal_unfinished", "job-dead", tells="requested_at", mended=_has_receipt)
+def _(scene: Scene) -> Base:
+    admin = scene.membership(scene.world.team.admin)
+    removal = remove(scene.session, [scene.guest.membership_id], by=admin)
+    removal.requested_at = now() - AN_HOUR
+    scene.session.flush()
+    last = select(Job.id).order_by(Job.id.desc()).limit(1).scalar_subquery()
+    scene.session.execute(update(Job).where(Job.id == last).values(status=JobStatus.DEAD, ring_at=None))
+    return removal
+
+
+@breach("job_past_deadline", "waiting", tells="ring_at", mended=_rings)
+def _(scene: Scene) -> Base:
+    return scene.add(_job(JobStatus.WAITING, ring_at=now() - AN_HOUR))
+
+
+@breach("job_past_deadline", "running", tells="ring_at", mended=_rings)
+def _(scene: Scene) -> Base:
+    return scene.add(_job(JobStatus.RUNNING, ring_at=now() - AN_HOUR))
+
+
+@breach("job_past_deadline", "never-rung", tells="actor", mended=_rings)
+def _(scene: Scene) -> Base:
+    return scene.add(_job(JobStatus.WAITING, ring_at=None))
+
+
+@breach("delivery_stuck", "queued", tells="queued_at", mended=_has_job)
+def _(scene: Scene) -> Base:
+    queued_at = now() - AN_HOUR
+    return queue_mail(scene.session, scene.world, with_job=False, template=Template.PASSWORD_RESET, queued_at=queued_at)
+
+
+@breach("delivery_stuck", "sending", tells="sending_at", mended=_has_job)
+def _(scene: Scene) -> Base:
+    about = {"template": Template.PASSWORD_RESET, "queued_at": now() - 2 * AN_HOUR, "sending_at": now() - AN_HOUR}
+    return queue_mail(scene.session, scene.world, with_job=False, status=DeliveryStatus.SENDING, **about)
+
+
+def _by_colleague(scene: Scene, *, then: Callable[[], None]) -> Base:
+    colleague = scene.membership(scene.colleague)
+    invitation = invite(scene.session, by=colleague, email=f"for-{colleague.id}@planted.example", group="free")
+    then()
+    return invitation
+
+
+def _job(status: JobStatus, *, ring_at: datetime | None) -> Job:
+    return Job(actor="expire", status=status, ring_at=ring_at, not_before=now() - 2 * AN_HOUR)
