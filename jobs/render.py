@@ -64,7 +64,7 @@ def render(letter: Letter) -> Message:
             **letter.headers,
         },
     )
-    mail.policy = Unbroken()
+    mail.policy = Unbroken()  # type: ignore[assignment]
     mail.after_build = _flatten
     return mail
 
