@@ -70,7 +70,7 @@ def _consume(session: Session, link: Link) -> None:
     # Every verb that ends or accepts an invitation takes the membership's row first.
     if link.invitation_id is not None:
         of = select(Membership.id).where(Membership.user_id == link.user_id).order_by(Membership.id)
-        session.execute(of.with_for_update())
+        session.execute(of.with_for_update(key_share=True))
     used = (
         update(Link)
         .where(Link.id == link.id, Link.used_at.is_(None), Link.revoked_at.is_(None), Link.expires_at > now())

@@ -127,6 +127,7 @@ class Part:
     end: Callable[[Session, Removal, list[int]], None]
 
 
+# Invitations come before mails, as everywhere: who sends one holds it while reaching for the other.
 PARTS = (
     Part(
         "grants",
@@ -141,12 +142,6 @@ PARTS = (
         _purge_notifications,
     ),
     Part(
-        "mails",
-        Delivery,
-        lambda removal: _theirs(Delivery.membership_id, removal) & (Delivery.status == DeliveryStatus.QUEUED),
-        _cancel_mail,
-    ),
-    Part(
         "invitations",
         Invitation,
         lambda removal: (
@@ -154,6 +149,12 @@ PARTS = (
             & (Invitation.status == InvitationStatus.PENDING)
         ),
         _cancel_invitations,
+    ),
+    Part(
+        "mails",
+        Delivery,
+        lambda removal: _theirs(Delivery.membership_id, removal) & (Delivery.status == DeliveryStatus.QUEUED),
+        _cancel_mail,
     ),
     Part(
         "links",

@@ -173,7 +173,9 @@ def _addressed(session: Session, card: Card, by: Membership, to: Collection[int]
         return []
     held = select(Membership).where(Membership.id.in_(wanted), Membership.account_id == card.account_id)
     people = session.scalars(
-        held.order_by(Membership.id).with_for_update(of=Membership).execution_options(populate_existing=True)
+        held.order_by(Membership.id)
+        .with_for_update(of=Membership, key_share=True)
+        .execution_options(populate_existing=True)
     ).all()
     if len(people) != len(wanted):
         raise NotAddressable("Somebody")

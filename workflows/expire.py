@@ -21,7 +21,7 @@ def expire(session: Session) -> bool:
 def expire_memberships(session: Session, *, at: datetime) -> int:
     """Remove memberships past their end, as an admin would; return how many there were."""
     past = select(Membership).where(Membership.status != MembershipStatus.DELETED, Membership.ends_at <= at)
-    batch = past.order_by(Membership.id).limit(EXPIRY_BATCH).with_for_update(skip_locked=True)
+    batch = past.order_by(Membership.id).limit(EXPIRY_BATCH).with_for_update(key_share=True, skip_locked=True)
     people = session.scalars(batch.execution_options(populate_existing=True)).all()
     end_memberships(session, people, at=at)
     return len(people)

@@ -106,7 +106,7 @@ def remove(session: Session, ids: Collection[int], *, by: Membership) -> Removal
     Raises NotFound, LastAdmin.
     """
     permit(session, by, Action.REMOVE)
-    session.execute(select(Account.id).where(Account.id == by.account_id).with_for_update())
+    session.execute(select(Account.id).where(Account.id == by.account_id).with_for_update(key_share=True))
     people = _lock(session, ids, by)
     present = [each for each in people if not each.is_removed]
     if not present:
@@ -134,7 +134,8 @@ def start_removal(
 def _lock(session: Session, ids: Collection[int], by: Membership) -> Sequence[Membership]:
     """Return memberships of the account, held in the order of their ids. Raises NotFound if one is another's."""
     own = select(Membership).where(Membership.id.in_(ids), Membership.account_id == by.account_id)
-    held = own.order_by(Membership.id).with_for_update(of=Membership)
+    # Rows that only point here take a weaker lock: they need not wait for this one, nor this one for them.
+    held = own.order_by(Membership.id).with_for_update(of=Membership, key_share=True)
     people = session.scalars(held.execution_options(populate_existing=True)).all()
     if not people or len(people) != len(set(ids)):
         raise NotFound

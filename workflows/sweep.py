@@ -93,7 +93,7 @@ def repair_finding(session: Session, finding_id: int, *, by: Membership | None =
     if check is None or finding.repaired_at is not None:
         return False
     finding.repaired_at = at
-    found = session.get(check.subject, finding.object_id, with_for_update=True, populate_existing=True)
+    found = session.get(check.subject, finding.object_id, with_for_update={"key_share": True}, populate_existing=True)
     again = check.breaches(at, account_id=finding.account_id, among=[finding.object_id])
     if session.execute(again).first() is None:
         return False
@@ -181,7 +181,12 @@ def _hold_members(session: Session, findings: Sequence[Finding]) -> None:
         if member is not None:
             objects = [finding.object_id for finding in findings if finding.check == name]
             concerned.update(session.scalars(select(member).where(subject.id.in_(objects), member.is_not(None))))
-    session.execute(select(Membership.id).where(Membership.id.in_(concerned)).order_by(Membership.id).with_for_update())
+    session.execute(
+        select(Membership.id)
+        .where(Membership.id.in_(concerned))
+        .order_by(Membership.id)
+        .with_for_update(key_share=True)
+    )
 
 
 def _until_done(database: Database, step: Callable[[Session], bool]) -> None:
