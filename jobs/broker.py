@@ -1,5 +1,6 @@
 """The Dramatiq broker: a doorbell, whose messages name a job and hold nothing that could be lost."""
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -90,6 +91,8 @@ class RabbitDoorbell(RabbitmqBroker):
 
     def __init__(self, url: str, middleware: Sequence[Middleware]) -> None:
         super().__init__(url=url, middleware=list(middleware))
+        # As Dramatiq's own workers do: whoever is told of a broker away need not hear it ten times.
+        logging.getLogger("pika").setLevel(logging.CRITICAL)
 
     def depth(self) -> int:
         """Return how many messages wait to be fetched."""

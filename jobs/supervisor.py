@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import groupby
 
 from models import Settings
 
@@ -22,7 +23,10 @@ STEADY_SECONDS = 30.0
 GRACE_SECONDS = 15.0
 WORKER_GRACE_MILLISECONDS = 10_000
 PR_SET_PDEATHSIG = 1
-ENVIRONMENT = {"dramatiq_restart_delay": "1000", "PYTHONUNBUFFERED": "1"}
+# Opened here: between fork and exec it might wait for a lock that a thread of the parent holds.
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+# Dramatiq looks so often, in milliseconds, whether it is to stop; messages wake it up by themselves.
+ENVIRONMENT = {"dramatiq_worker_timeout": "200", "dramatiq_restart_delay": "1000", "PYTHONUNBUFFERED": "1"}
 
 
 def work_commands(settings: Settings) -> dict[str, list[str]]:
@@ -38,7 +42,7 @@ def work_commands(settings: Settings) -> dict[str, list[str]]:
 
 
 def supervise(commands: Mapping[str, list[str]]) -> None:
-    """Run the commands until SIGTERM or SIGINT, then end them in reverse order."""
+    """Run the commands until SIGTERM or SIGINT, then end them in reverse order, `x-1` and `x-2` together."""
     stop = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
@@ -47,14 +51,19 @@ def supervise(commands: Mapping[str, list[str]]) -> None:
         for child in children:
             child.look()
         stop.wait(LOOK_SECONDS)
-    for child in reversed(children):
-        child.end()
+    for _, alike in groupby(reversed(children), key=lambda child: child.kind):
+        ending = list(alike)
+        for child in ending:
+            child.ask()
+        for child in ending:
+            child.end()
 
 
 class Child:
     """One command, started again with a growing pause whenever it ends."""
 
     def __init__(self, name: str, command: list[str]) -> None:
+        self.kind = name.partition("-")[0]
         self._name = name
         self._command = command
         self._pause = SHORTEST_PAUSE
@@ -76,9 +85,12 @@ class Child:
             self._fell_at, self._started_at = None, time.monotonic()
             self._process = self._start()
 
-    def end(self) -> None:
-        """Ask the child to end; after a while, kill it and what it has started."""
+    def ask(self) -> None:
+        """Ask the child to end."""
         self._process.terminate()
+
+    def end(self) -> None:
+        """Wait until the child has ended; after a while, kill it and what it has started."""
         try:
             self._process.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -99,5 +111,5 @@ class Child:
 
 def die_with_parent() -> None:
     """Have the kernel send SIGTERM to this process when its parent dies, however that dies. Linux only."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if LIBC is not None:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
