@@ -14,11 +14,14 @@ from models import (
     Invitation,
     Link,
     LinkPurpose,
+    Membership,
+    MembershipStatus,
     Template,
     User,
     settings,
 )
 from workflows.detect import detect
+from workflows.sign_in import is_operator
 from workflows.tokens import digest, token_for
 
 Write = Insert | Update
@@ -103,8 +106,12 @@ def compose_invitation(session: Session, row: Row[Any], *, at: datetime) -> Comp
 
 def compose_reset(session: Session, row: Row[Any], *, at: datetime) -> Composed | Obstacle:
     """Return the letter with a link to a new password, for the address that the person has now."""
-    if session.scalar(select(User.email).where(User.id == row.user_id)) != row.to_address:
+    user = session.get(User, row.user_id)
+    if user is None or user.email != row.to_address:
         return Obstacle("nobody has this address any more")
+    held = exists().where(Membership.user_id == user.id, Membership.status != MembershipStatus.DELETED)
+    if not session.scalar(select(held)) and not is_operator(user):
+        return Obstacle("there is no account left to sign in to")
     hours = settings().reset_hours
     expires_at = row.queued_at + timedelta(hours=hours)
     if expires_at <= at:

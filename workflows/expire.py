@@ -29,8 +29,10 @@ def expire_memberships(session: Session, *, at: datetime) -> int:
 
 def expire_grants(session: Session, *, at: datetime) -> int:
     """Close grants as of their end date; return how many there were."""
-    past = select(Grant.id, Grant.ends_at).where(Grant.revoked_at.is_(None), Grant.ends_at <= at)
-    batch = session.execute(past.order_by(Grant.id).limit(EXPIRY_BATCH).with_for_update(skip_locked=True)).all()
+    past = select(Grant.id, Grant.ends_at).join(Grant.membership).where(Grant.revoked_at.is_(None), Grant.ends_at <= at)
+    # Every verb takes the membership first; what somebody else holds is for the next time.
+    held = past.with_for_update(of=(Membership, Grant), key_share=True, skip_locked=True)
+    batch = session.execute(held.order_by(Membership.id, Grant.id).limit(EXPIRY_BATCH)).all()
     for grant in batch:
         close_grant(session, grant.id, at=grant.ends_at, outcome="ended")
     return len(batch)

@@ -181,12 +181,8 @@ def _hold_members(session: Session, findings: Sequence[Finding]) -> None:
         if member is not None:
             objects = [finding.object_id for finding in findings if finding.check == name]
             concerned.update(session.scalars(select(member).where(subject.id.in_(objects), member.is_not(None))))
-    session.execute(
-        select(Membership.id)
-        .where(Membership.id.in_(concerned))
-        .order_by(Membership.id)
-        .with_for_update(key_share=True)
-    )
+    held = select(Membership.id).where(Membership.id.in_(concerned)).order_by(Membership.id)
+    session.execute(held.with_for_update(key_share=True))
 
 
 def _until_done(database: Database, step: Callable[[Session], bool]) -> None:
