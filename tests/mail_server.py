@@ -76,9 +76,9 @@ def authenticate(_: SMTP, __: Session, ___: Envelope, mechanism: str, data: Logi
 
 
 @contextmanager
-def mail_server(home: Path, tls: str = "") -> Iterator[MailServer]:
+def mail_server(home: Path, tls: str = "", server: MailServer | None = None) -> Iterator[MailServer]:
     """Run a server for as long as the test runs; `tls` is "", "starttls" or "implicit"."""
-    made = MailServer()
+    made = server or MailServer()
     (home / "certificate.pem").write_text(CERTIFICATE)
     (home / "key.pem").write_text(KEY)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -97,14 +97,14 @@ def mail_server(home: Path, tls: str = "") -> Iterator[MailServer]:
 
     loop = asyncio.new_event_loop()
     opening = loop.create_server(greet, "127.0.0.1", 0, ssl=context if tls == "implicit" else None)
-    server = loop.run_until_complete(opening)
-    made.port = server.sockets[0].getsockname()[1]
+    listening = loop.run_until_complete(opening)
+    made.port = listening.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
         yield made
     finally:
-        asyncio.run_coroutine_threadsafe(_close(server), loop).result(5)
+        asyncio.run_coroutine_threadsafe(_close(listening), loop).result(5)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()
