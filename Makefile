@@ -8,7 +8,7 @@ FIND := for each in python3 python3.14 python3.13 python3.12 python3.11 python; 
 
 # uv is quicker where it is there; pip knows indexes that uv has not been told of.
 define install
-	@$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python $(1) 2>/dev/null ||) \
+	@$(if $(UV),$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python $(1) 2>/dev/null ||) \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(1)
 endef
 
