@@ -67,7 +67,9 @@ def _latest(found: Here | None) -> int:
 
 def _typed(form: str, field: str, otherwise: object = "") -> object:
     """Return what was typed into the field of the form that was refused; else what the field shows at first."""
-    return request.form.get(field, "") if request.method == "POST" and request.endpoint == form else otherwise
+    is_refused = request.method == "POST" and request.endpoint == form
+    # No page may hold a NUL, not even to show that it was refused.
+    return request.form.get(field, "").replace("\x00", "") if is_refused else otherwise
 
 
 def _is_removed(membership: Membership | None) -> bool:

@@ -12,6 +12,8 @@ from workflows.refusals import BadEndDate, BadInput
 
 LARGEST_ID = 2**63 - 1
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+# Many times what a page offers, and well below what a statement can carry.
+Ids = Annotated[list[Id], Field(max_length=10_000)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 Address = Annotated[str, StringConstraints(max_length=2000)]
 Password = Annotated[str, StringConstraints(max_length=5000)]
@@ -67,7 +69,7 @@ class InviteForm(Form):
 
 
 class DeleteForm(Form):
-    ids: list[Id] = []
+    ids: Ids = []
     confirm: str = ""
 
 
@@ -97,7 +99,7 @@ class TaskForm(TextForm):
 
 
 class ChatForm(TextForm):
-    to: list[Id] = []
+    to: Ids = []
     expires_on: Line = ""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from models import (
@@ -97,19 +97,8 @@ def cancel_invitation(session: Session, invitation_id: int, *, by: Membership) -
 
 def expire_invitations(session: Session) -> int:
     """Expire a bounded batch of invitations past their time; return how many there were (R11)."""
-    due = session.execute(
-        select(Invitation.id, Invitation.account_id)
-        .join(Membership, Invitation.membership_id == Membership.id)
-        .where(Invitation.status == InvitationStatus.PENDING, Invitation.expires_at <= now())
-        .order_by(Membership.id)
-        .limit(EXPIRY_BATCH)
-        .with_for_update(of=Membership, skip_locked=True)
-    ).all()
-    close_invitations(session, [row.id for row in due], InvitationStatus.EXPIRED)
-    for row in due:
-        record(session, Event.INVITATION_EXPIRED, row.id, account_id=row.account_id)
-        announce(session, NewsKind.USERS, account_id=row.account_id)
-    return len(due)
+    late = _late().order_by(Membership.id).limit(EXPIRY_BATCH)
+    return _expire(session, late.with_for_update(of=(Membership, Invitation), key_share=True, skip_locked=True))
 
 
 def close_invitations(session: Session, ids: Sequence[int], status: InvitationStatus) -> int:
@@ -119,7 +108,9 @@ def close_invitations(session: Session, ids: Sequence[int], status: InvitationSt
     at = now()
     # Every verb takes the memberships first.
     members = select(Membership.id).join(Invitation, Invitation.membership_id == Membership.id)
-    session.execute(members.where(Invitation.id.in_(ids)).order_by(Membership.id).with_for_update(of=Membership))
+    session.execute(
+        members.where(Invitation.id.in_(ids)).order_by(Membership.id).with_for_update(of=Membership, key_share=True)
+    )
     closed = session.execute(
         update(Invitation)
         .where(Invitation.id.in_(ids), Invitation.status == InvitationStatus.PENDING)
@@ -169,13 +160,36 @@ def _group(wanted: str) -> Group:
 def _seat(session: Session, by: Membership, user_id: int, address: str, **given: object) -> int:
     """Return the id of a new, invited membership. Raises AlreadyMember or AlreadyInvited where one is present (R8)."""
     about = {"account_id": by.account_id, "user_id": user_id}
-    fresh = insert_once(session, Membership, **about, status=MembershipStatus.INVITED, sponsor_id=by.id, **given)
+    seat = {**about, "status": MembershipStatus.INVITED, "sponsor_id": by.id, **given}
+    fresh = insert_once(session, Membership, **seat)
+    # An invitation past its time is in nobody's way, even if the clock has not come by yet (R11).
+    mine = _late().where(Membership.account_id == by.account_id, Membership.user_id == user_id)
+    if fresh is None and _expire(session, mine.with_for_update(of=(Membership, Invitation), key_share=True)):
+        fresh = insert_once(session, Membership, **seat)
     if fresh is not None:
         return fresh
     present = select(Membership.status).filter_by(**about).where(Membership.status != MembershipStatus.DELETED)
     if session.scalar(present) is MembershipStatus.ACTIVE:
         raise AlreadyMember(address)
     raise AlreadyInvited(address)
+
+
+def _late() -> Select[int, int]:
+    """Select pending invitations past their time, with their accounts."""
+    return (
+        select(Invitation.id, Invitation.account_id)
+        .join(Membership, Invitation.membership_id == Membership.id)
+        .where(Invitation.status == InvitationStatus.PENDING, Invitation.expires_at <= now())
+    )
+
+
+def _expire(session: Session, late: Select[int, int]) -> int:
+    due = session.execute(late).all()
+    close_invitations(session, [row.id for row in due], InvitationStatus.EXPIRED)
+    for row in due:
+        record(session, Event.INVITATION_EXPIRED, row.id, account_id=row.account_id)
+        announce(session, NewsKind.USERS, account_id=row.account_id)
+    return len(due)
 
 
 def _post_invitation(session: Session, invitation: Invitation, *, to: str) -> None:
@@ -194,7 +208,7 @@ def _lock(session: Session, invitation_id: int, by: Membership) -> Invitation:
     """Return an invitation of the admin's account, holding its membership's row, which every verb locks first."""
     of = select(Membership.id).join(Invitation, Invitation.membership_id == Membership.id)
     found = of.where(Invitation.id == invitation_id, Invitation.account_id == by.account_id)
-    if session.scalar(found.with_for_update(of=Membership)) is None:
+    if session.scalar(found.with_for_update(of=Membership, key_share=True)) is None:
         raise NotFound
     return session.get_one(Invitation, invitation_id, populate_existing=True)
 

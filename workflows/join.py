@@ -32,7 +32,7 @@ def join(session: Session, invitation_id: int, *, user_id: int) -> Invitation:
 
 def accept(session: Session, invitation_id: int) -> bool:
     """Accept an invitation whose person is proved; return False where it is over (cancelling wins the race, R56)."""
-    held = acceptable().where(Invitation.id == invitation_id).with_for_update(of=Membership)
+    held = acceptable().where(Invitation.id == invitation_id).with_for_update(of=Membership, key_share=True)
     if session.scalar(held) is None:
         return False
     accepted = session.execute(
@@ -68,7 +68,7 @@ def acceptable() -> Select[int]:
             Invitation.status == InvitationStatus.PENDING,
             Invitation.expires_at > at,
             Membership.is_wanted(at),
-            Inviter.status == MembershipStatus.ACTIVE,
+            Inviter.is_live(at),
             Inviter.group == Group.ADMIN,
             Account.closed_at.is_(None),
         )
