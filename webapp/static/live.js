@@ -48,6 +48,7 @@ function close(sentence) {
   const box = document.createElement("div");
   box.className = "closed"; box.append(said, out);
   document.getElementById("main").replaceChildren(box);
+  document.querySelector("#bell .count")?.remove();
   document.title = "Closed";
 }
 
