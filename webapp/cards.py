@@ -9,10 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import contains_eager, selectinload
 
 from models import Card, Company, Contact, Membership, MessageKind, Note, Task
-from webapp.access import KINDS, Here, acting, here, needs
+from webapp.access import acting, here, needs
 from webapp.display import address_of
 from webapp.errors import answers_on
 from webapp.forms import CardForm, FieldsForm, TaskForm, TextForm, day
+from webapp.visit import KINDS, Here
 from workflows.converse import addressable, chat_of
 from workflows.grant import participants
 from workflows.permissions import Action

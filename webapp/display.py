@@ -11,7 +11,7 @@ from flask_wtf.csrf import generate_csrf
 from sqlalchemy import func, select
 
 from models import Card, CardKind, Membership, Notification, Settings, now
-from webapp.access import Here
+from webapp.visit import Here
 from workflows.notify import unread_count
 
 PLURALS = {CardKind.LEAD: "leads", CardKind.CUSTOMER: "customers"}

@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from webapp.access import SignInFirst, looking, note_refusal
+from webapp.access import looking, note_refusal
+from webapp.visit import SignInFirst
 from workflows.refusals import AccessEnded, BadInput, Conflict, Refusal, TooMany
 
 Path = ParamSpec("Path")

@@ -22,17 +22,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models import Database, News, Settings
 from models.news import CHANNEL
-from webapp.access import SECRET, SignInFirst
-from webapp.sight import newest_notifications, sights
-from webapp.streams import Reader, Told, look
-from workflows.refusals import AccessEnded, Refusal
-from workflows.sign_in import find_session
+from webapp.streams import Reader, Told, look, read_on
+from webapp.visit import SECRET
+from workflows.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 15
 PAUSE_SECONDS = 0.5
 WORKERS = 16
-LONGEST_NUMBER = 19
 # A reader who takes nothing off is let go: they come back, and resume.
 LONGEST_QUEUE = 500
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
@@ -175,19 +172,9 @@ def _pages(app: Flask) -> ASGIApp:
 
 
 def _reader(app: Flask, database: Database, request: Request) -> Reader:
-    """Return who asks for the stream, by the pages' own cookie. Raises SignInFirst, AccessEnded."""
+    """Return who asks for the stream, by the pages' own cookie, and where they go on from."""
     secret = _secret(app, request.cookies.get(app.config["SESSION_COOKIE_NAME"], ""))
-    with database.reading() as session:
-        user_session = find_session(session, secret) if secret else None
-        if user_session is None:
-            raise AccessEnded if secret else SignInFirst
-        sight = sights(session, [user_session.user_id]).get(user_session.user_id)
-        if sight is None:
-            raise AccessEnded
-        newest = newest_notifications(session, [user_session.user_id]).get(user_session.user_id, 0)
-    after = request.headers.get("last-event-id") or request.query_params.get("after", "")
-    last = min(int(after), newest) if after.isdecimal() and len(after) < LONGEST_NUMBER else newest
-    return Reader(user_session.user_id, user_session.id, last, sight)
+    return read_on(database, secret, request.headers.get("last-event-id") or request.query_params.get("after", ""))
 
 
 def _secret(app: Flask, cookie: str) -> str:

@@ -7,10 +7,11 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from models import Removal, RemovalStatus
-from webapp.access import Here, acting, here, needs
+from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import DeleteForm
 from webapp.users import users_page
+from webapp.visit import Here
 from workflows.permissions import Action
 from workflows.refusals import BadInput, NotFound
 from workflows.revoke import preview_removal, remove

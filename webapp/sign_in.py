@@ -7,8 +7,9 @@ from flask import session as cookie
 from flask.typing import ResponseReturnValue
 
 from models import Membership
-from webapp.access import SECRET, acting, database, here, needs
+from webapp.access import acting, database, here, needs
 from webapp.forms import SignInForm
+from webapp.visit import SECRET
 from workflows.address import normalise
 from workflows.passwords import password_matches
 from workflows.permissions import Action

@@ -10,9 +10,13 @@ from sqlalchemy.orm import Session
 from models import Database, Group, News, NewsKind, Notification
 from webapp.display import PLURALS
 from webapp.sight import Sight, newest_notifications, open_sessions, sights
+from webapp.visit import SignInFirst
 from workflows.notify import unread_count, visible_notifications
+from workflows.refusals import AccessEnded
+from workflows.sign_in import find_session
 
 MOST_AT_ONCE = 100
+LONGEST_NUMBER = 19
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,23 @@ class Reader:
     def is_concerned(self, news: News) -> bool:
         """Return whether the news could be about this reader; their right is asked for anew in any case."""
         return news.user_id == self.user_id or (news.user_id is None and news.account_id in self.sight.groups)
+
+
+def read_on(database: Database, secret: str, after: str) -> Reader:
+    """Return the reader whom a cookie's secret stands for, told everything up to notification `after`.
+
+    Where `after` is no number they are told what comes from now on. Raises SignInFirst, AccessEnded.
+    """
+    with database.reading() as session:
+        user_session = find_session(session, secret) if secret else None
+        if user_session is None:
+            raise AccessEnded if secret else SignInFirst
+        sight = sights(session, [user_session.user_id]).get(user_session.user_id)
+        if sight is None:
+            raise AccessEnded
+        newest = newest_notifications(session, [user_session.user_id]).get(user_session.user_id, 0)
+    last = min(int(after), newest) if after.isdecimal() and len(after) < LONGEST_NUMBER else newest
+    return Reader(user_session.user_id, user_session.id, last, sight)
 
 
 def look(database: Database, readers: Collection[Reader], news: Collection[News]) -> list[tuple[Reader, list[Told]]]:

@@ -5,9 +5,10 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, or_, select
 
 from models import Finding, Sweep, SweepKind
-from webapp.access import Here, acting, here, needs
+from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import RepairForm, SweepForm
+from webapp.visit import Here
 from workflows.checks import CHECKS
 from workflows.permissions import Action
 from workflows.refusals import BadInput, NotFound, Refusal

@@ -1,0 +1,123 @@
+"""Who is asking: the visitor, the account and the card in the address, and the right to what the view does."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app, g, request
+from flask import session as cookie
+from sqlalchemy import select
+from sqlalchemy.orm import Session, contains_eager
+
+from models import Account, Card, CardKind, Membership, MembershipStatus, User, UserSession
+from workflows.permissions import Action, Role, is_in_force, may, permit, role_on
+from workflows.refusals import AccessEnded, Forbidden, NotFound, Refusal
+from workflows.sign_in import find_session, is_operator, memberships_of, pending_invitations_of
+
+SECRET = "secret"  # noqa: S105  (the name of a field)
+KINDS = {"leads": CardKind.LEAD, "customers": CardKind.CUSTOMER}
+
+
+class SignInFirst(Refusal):
+    """Sign in first."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """Who is asking, and what the address names, as read in `session`."""
+
+    session: Session
+    role: Role
+    user: User | None = None
+    user_session: UserSession | None = None
+    membership: Membership | None = None
+    card: Card | None = None
+
+    @property
+    def me(self) -> User:
+        """The person who is signed in. Raises SignInFirst."""
+        if self.user is None:
+            raise SignInFirst
+        return self.user
+
+    @property
+    def by(self) -> Membership:
+        """The person's membership of the account in the address. Raises NotFound."""
+        if self.membership is None:
+            raise NotFound
+        return self.membership
+
+    @property
+    def on(self) -> Card:
+        """The card in the address. Raises NotFound."""
+        if self.card is None:
+            raise NotFound
+        return self.card
+
+    def may(self, action: Action | str) -> bool:
+        """Return whether the table allows the action to this role; pages show nothing that it refuses."""
+        return may(self.role, action if isinstance(action, Action) else Action[action])
+
+
+def enter(session: Session) -> Here:
+    """Return the visitor, if the table lets them do what the view is for. Raises what refuses them."""
+    action = getattr(current_app.view_functions[request.endpoint or ""], "action", None)
+    if action is None:
+        raise Forbidden
+    user_session = _session_of(session, action)
+    user = user_session.user if user_session else None
+    # Ids alone: a refused write rolls back, and its rows can be read no more.
+    g.user_id = user.id if user else None
+    if user is None and not may(Role.ANONYMOUS, action):
+        raise SignInFirst
+    if "slug" in g.path:
+        g.here = _in_account(session, cast(UserSession, user_session), action, **g.path)
+    else:
+        g.here = Here(session, _role_of(session, user, action), user, user_session)
+    return cast(Here, g.here)
+
+
+def _session_of(session: Session, action: Action) -> UserSession | None:
+    secret = cookie.get(SECRET)
+    found = find_session(session, secret) if isinstance(secret, str) else None
+    if found is None and secret is not None and not may(Role.ANONYMOUS, action):
+        raise AccessEnded
+    return found
+
+
+def _role_of(session: Session, user: User | None, action: Action) -> Role:
+    role = Role.ANONYMOUS if user is None else Role.OPERATOR if is_operator(user) else Role.PERSON
+    if not may(role, action):
+        raise Forbidden
+    if user is not None and role is Role.PERSON and not may(Role.ANONYMOUS, action):
+        # Somebody without any account left is nobody here, though their session may outlive it by a moment.
+        invited = action is Action.JOIN and pending_invitations_of(session, user.id)
+        if not memberships_of(session, user.id) and not invited:
+            raise AccessEnded
+    return role
+
+
+def _in_account(
+    session: Session, user_session: UserSession, action: Action, *, slug: str, kind: str = "", card_id: int = 0
+) -> Here:
+    user = user_session.user
+    membership = _membership_of(session, user, slug)
+    card = None
+    if card_id and is_in_force(membership):
+        card = session.get(Card, card_id)
+        if card is None or card.kind is not KINDS[kind]:
+            raise NotFound
+    permit(session, membership, action, card=card)
+    return Here(session, role_on(session, membership, card), user, user_session, membership, card)
+
+
+def _membership_of(session: Session, user: User, slug: str) -> Membership:
+    """Return the person's present membership of the account, or the last one that ended. Raises NotFound."""
+    g.account_id = session.scalar(select(Account.id).where(Account.slug == slug))
+    own = select(Membership).join(Membership.account).where(Account.slug == slug, Membership.user_id == user.id)
+    is_over = Membership.status == MembershipStatus.DELETED
+    newest = own.order_by(is_over, Membership.id.desc()).limit(1).options(contains_eager(Membership.account))
+    membership = session.scalars(newest).one_or_none()
+    g.membership_id = membership.id if membership else None
+    if membership is None or membership.status is MembershipStatus.INVITED:
+        raise NotFound
+    return membership
