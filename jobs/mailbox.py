@@ -5,29 +5,41 @@ import logging
 import mailbox
 import os
 import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from sqlalchemy.exc import SQLAlchemyError
 
-from models import settings
+from jobs.bell import Bell
+from jobs.broker import connect
+from jobs.live import Live
+from jobs.replies import Replies
+from models import Database, settings
 
 HOST = "127.0.0.1"
 LARGEST_MAIL = 10 * 1024 * 1024
 logger = logging.getLogger(__name__)
+Take = Callable[[Sequence[str], bytes], None]
 
 
 class Keep:
-    """Answers 250 only once a mail is on the disk."""
+    """Answers 250 only once a mail is on the disk, and an answer to a card's mail on its card."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, take: Take) -> None:
         self._mails = mailbox.Maildir(directory, create=True)
+        self._take = take
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
         try:
             await asyncio.to_thread(self._keep, envelope)
+            await asyncio.to_thread(self._take, envelope.rcpt_tos, envelope.original_content or b"")
         except OSError as error:
             logger.exception("A mail could not be kept")
             return f"452 4.3.1 Not kept: {error.strerror}"
+        except SQLAlchemyError:
+            logger.exception("An answer could not be put on its card")
+            return "451 4.3.0 Not now"
         return "250 2.0.0 Kept"
 
     def _keep(self, envelope: Envelope) -> None:
@@ -41,9 +53,14 @@ class Keep:
             os.close(new)
 
 
-async def serve(directory: Path, port_file: Path, ready: asyncio.Event | None = None) -> None:
-    """Take mails until cancelled. The port is in `port_file` as soon as it answers; a restart keeps it if it can."""
-    keep = Keep(directory)
+async def serve(
+    directory: Path, port_file: Path, ready: asyncio.Event | None = None, *, take: Take = lambda *_: None
+) -> None:
+    """Take mails until cancelled, each offered to `take` with its recipients.
+
+    The port is in `port_file` as soon as it answers; a restart keeps it if it can.
+    """
+    keep = Keep(directory, take)
     server = await _listen(keep, port_file)
     port = server.sockets[0].getsockname()[1]
     _write_whole(port_file, f"{port}\n")
@@ -74,7 +91,9 @@ def _write_whole(path: Path, text: str) -> None:
 async def _main() -> None:
     data = settings().data_dir
     data.mkdir(parents=True, exist_ok=True)
-    serving = asyncio.ensure_future(serve(data / "mail", data / "smtp.port"))
+    database = Database(settings().database)
+    database.on_commit(Bell(connect(settings().broker), Live(settings().redis)))
+    serving = asyncio.ensure_future(serve(data / "mail", data / "smtp.port", take=Replies(database)))
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, serving.cancel)

@@ -63,9 +63,10 @@ def greet(chosen: Settings, where: str, *, has_demo: bool) -> None:
     """Say where everything is, as soon as pages are answered."""
     lines = [f"Guestlist answers at   {chosen.base_url}"]
     if has_demo:
-        people = {"admin": demo_data.ADMIN, "member": demo_data.MEMBER, "registered elsewhere": demo_data.FORMER}
+        people = {"admin": demo_data.ADMIN, "member": demo_data.MEMBER}
         lines += [f"Sign in as             {email:<22} ({who})" for who, email in people.items()]
         lines += [f"with the password      {demo_data.PASSWORD}"]
+        lines += [f"Invite                 {demo_data.FORMER:<22} (registered before, with the same password)"]
     mail = f"{chosen.base_url}/dev/mail, and in {chosen.data_dir.resolve() / 'mail'}"
     lines += [f"Mail arrives at        {mail if not chosen.smtp_url else 'your mail server'}"]
     lines += [f"Everything is kept in  {chosen.data_dir.resolve()}", "Ctrl-C ends it."]

@@ -34,10 +34,10 @@ class Database:
 
         On SQLite it takes the write lock at once, so it never fails half-way because another holds it.
         """
-        with session or Session(self.engine, expire_on_commit=False) as session:
-            with session.begin():
-                yield session
-            self._tell(session)
+        with session or Session(self.engine, expire_on_commit=False) as opened:
+            with opened.begin():
+                yield opened
+            self._tell(opened)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

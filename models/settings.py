@@ -5,6 +5,7 @@ import hashlib
 import os
 import secrets
 import tempfile
+from email.utils import parseaddr
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -122,6 +123,11 @@ class Settings(BaseSettings):
             return self.smtp_url
         port = self.data_dir / "smtp.port"
         return f"smtp://127.0.0.1:{port.read_text().strip() if port.exists() else 0}"
+
+    @cached_property
+    def mail_domain(self) -> str:
+        """The domain that mails come from, and replies go to."""
+        return parseaddr(self.mail_from)[1].rpartition("@")[2] or "localhost"
 
     @cached_property
     def valkey_socket(self) -> Path:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 from models import Account, Card, Contact, Grant, Group, Membership, Message, Notification, Template, User, settings
 from workflows.compose import Composed, Obstacle, letter, shown_name
 from workflows.notify import is_in_sight
-from workflows.tokens import sign_unsubscribe
+from workflows.tokens import reply_address, sign_unsubscribe
 
 # A digest shows so many entries, and says how many more there are.
 LENGTH = 10
@@ -86,5 +86,5 @@ def compose_contact_message(session: Session, row: Row[Any], *, at: datetime) ->
     ).one_or_none()
     if found is None:
         return Obstacle("its author or its contact has no part in this card any more")
-    headers = {"Reply-To": settings().mail_from}
+    headers = {"Reply-To": reply_address(row.message_id)}
     return Composed(letter(row, Template.CONTACT_MESSAGE, headers=headers, **found._mapping))

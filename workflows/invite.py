@@ -30,7 +30,15 @@ from models import (
 from workflows.address import normalise
 from workflows.permissions import Action, permit
 from workflows.post import post
-from workflows.refusals import AlreadyInvited, AlreadyMember, InvitationClosed, NotFound, TooMany, UnknownGroup
+from workflows.refusals import (
+    AlreadyInvited,
+    AlreadyMember,
+    EndlessGroup,
+    InvitationClosed,
+    NotFound,
+    TooMany,
+    UnknownGroup,
+)
 
 EXPIRY_BATCH = 200
 
@@ -51,6 +59,8 @@ def invite(
     """
     permit(session, by, Action.INVITE)
     address, wanted = normalise(email), _group(group)
+    if ends_at is not None and wanted is not Group.FREE:
+        raise EndlessGroup
     _hold_to_limits(session, by, address)
     insert_once(session, User, email=address)
     user_id = session.scalars(select(User.id).where(User.email == address)).one()

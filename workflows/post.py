@@ -1,7 +1,6 @@
 """Put a mail in the queue: its record and its job, in the caller's transaction."""
 
 from datetime import datetime
-from email.utils import parseaddr
 from uuid import uuid4
 
 from sqlalchemy.orm import Session
@@ -28,13 +27,9 @@ def post(
         to_address=to,
         template=template,
         account_id=account_id,
-        mail_id=f"<{uuid4()}@{_domain()}>",
+        mail_id=f"<{uuid4()}@{settings().mail_domain}>",
         **about,
     )
     if delivery_id is not None:
         enqueue(session, "deliver", account_id=account_id, not_before=not_before, delivery_id=delivery_id)
     return delivery_id
-
-
-def _domain() -> str:
-    return parseaddr(settings().mail_from)[1].rpartition("@")[2] or "localhost"

@@ -59,6 +59,10 @@ class BadEndDate(BadInput):
     """“{0}” is not a date in the future, written as year-month-day."""
 
 
+class EndlessGroup(BadInput):
+    """Only free users can have an end date."""
+
+
 class WeakPassword(BadInput):
     """Choose a password of {0} to {1} characters."""
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from base64 import urlsafe_b64encode
 
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -9,6 +10,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from models import LinkPurpose, settings
 
 LONGEST_SIGNED = 200
+REPLY = re.compile(r"reply\+(?P<id>[0-9]{1,18})\.(?P<mark>[0-9a-f]{32})@.+")
 
 
 def token_for(purpose: LinkPurpose, mail_id: str) -> str:
@@ -36,6 +38,24 @@ def read_unsubscribe(token: str) -> int | None:
     except BadSignature:
         return None
     return user_id if isinstance(user_id, int) else None
+
+
+def reply_address(message_id: int) -> str:
+    """Return the address at which a contact answers one message (R32). Nobody can make one up."""
+    return f"reply+{message_id}.{_reply_mark(message_id)}@{settings().mail_domain}"
+
+
+def message_answered(address: str) -> int | None:
+    """Return the id of the message that mail to this address answers; None for an address that is not ours."""
+    found = REPLY.fullmatch(address.lower())
+    if found is None or not hmac.compare_digest(found["mark"], _reply_mark(int(found["id"]))):
+        return None
+    return int(found["id"])
+
+
+def _reply_mark(message_id: int) -> str:
+    # Mail programs may change the case of an address, and cut it at 64 characters.
+    return hmac.digest(settings().key, f"reply\0{message_id}".encode(), hashlib.sha256).hex()[:32]
 
 
 def _unsubscribe() -> URLSafeSerializer:

@@ -1,0 +1,38 @@
+"""Put what a contact answers by mail on the card (R32)."""
+
+from collections.abc import Sequence
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from models import Database
+from workflows.receive import receive
+from workflows.tokens import message_answered
+
+
+class Replies:
+    """Takes mail in; what answers none of our messages, or was sent by a machine, is left alone."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __call__(self, recipients: Sequence[str], content: bytes) -> None:
+        """Take one mail in, as it came over the wire."""
+        answered = {found for each in recipients if (found := message_answered(each)) is not None}
+        if not answered:
+            return
+        mail = message_from_bytes(content, policy=policy.default)
+        if mail.get("Auto-Submitted", "no").lower() != "no" or not (text := _own_words(mail)):
+            return
+        with self._database.transaction() as session:
+            for message_id in sorted(answered):
+                receive(session, message_id, text=text)
+
+
+def _own_words(mail: EmailMessage) -> str:
+    """Return the plain text of a mail without the lines that it quotes."""
+    part = mail.get_body(("plain",))
+    try:
+        text = str(part.get_content()) if part else ""
+    except (LookupError, ValueError):
+        return ""
+    return "\n".join(line for line in text.splitlines() if not line.startswith(">")).strip()

@@ -1,0 +1,38 @@
+"""Receive what a card's contact answers (R32)."""
+
+from sqlalchemy.orm import Session
+
+from models import Account, Card, Membership, Message, MessageKind, NewsKind, announce
+from workflows.notify import notify
+from workflows.permissions import Action, permit
+from workflows.refusals import Refusal
+from workflows.tend import LONGEST_TEXT
+
+
+def receive(session: Session, message_id: int, *, text: str) -> Message | None:
+    """Thread an answer on the card of the message that it answers, and notify who wrote that, if they still may.
+
+    Returns None where there is no such card any more. Text beyond the longest is cut.
+    """
+    asked = session.get(Message, message_id)
+    card = session.get(Card, asked.card_id) if asked and asked.kind is MessageKind.CONTACT else None
+    if asked is None or card is None or card.deleted_at is not None:
+        return None
+    if session.get_one(Account, card.account_id).closed_at is not None:
+        return None
+    answer = Message(account_id=card.account_id, kind=MessageKind.CONTACT, card_id=card.id)
+    answer.text = text.replace("\x00", "")[:LONGEST_TEXT]
+    session.add(answer)
+    session.flush()
+    if asked.author is not None and _may_read(session, asked.author, card):
+        notify(session, answer, [asked.author])
+    announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
+    return answer
+
+
+def _may_read(session: Session, author: Membership, card: Card) -> bool:
+    try:
+        permit(session, author, Action.READ_CARD, card=card)
+    except Refusal:
+        return False
+    return True
