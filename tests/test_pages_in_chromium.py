@@ -97,6 +97,7 @@ def test_the_story_of_a_guest_as_people_see_it(stack: Stack, chromium: Browser, 
     expect(guest.page.get_by_role("alert")).to_contain_text("access")
     expect(guest.page.get_by_text(filled.NOTE)).to_have_count(0)
     expect(guest.page.get_by_text(card.name)).to_have_count(0)
+    expect(guest.page.locator(".bell .count")).to_have_count(0)
     assert guest.stayed(), "the card's page was loaded again"
     guest.picture("card-closed")
 
