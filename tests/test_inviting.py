@@ -60,6 +60,17 @@ def test_r1_the_server_refuses_everybody_else(stack: Stack, who: str) -> None:
     assert team.admin.email not in page.text
 
 
+def test_r1_who_lost_the_right_while_the_form_was_open_is_refused(stack: Stack) -> None:
+    team = stack.account()
+    admin = Admin(stack, team)
+    admin.browser.get(admin.page)
+    with stack.database.transaction() as session:
+        session.get_one(Membership, team.admin.membership_id).group = Group.MEMBER
+    before = picture(stack, team)
+    assert admin.invite(fresh()).status_code == 403
+    assert picture(stack, team) == before
+
+
 def test_r2_the_answer_waits_for_no_worker_and_the_row_moves_by_itself(stack: Stack) -> None:
     nora, admin = fresh(), Admin(stack, stack.account())
     stack.process("work").stop()
