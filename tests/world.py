@@ -4,39 +4,24 @@ import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import httpx
-from sqlalchemy import insert, update
 
 from models import (
-    Base,
-    Card,
-    Company,
-    Contact,
-    Grant,
     Group,
-    Invitation,
-    Job,
-    JobStatus,
-    Membership,
     Message,
     MessageKind,
-    Note,
     Notification,
-    Sweep,
-    Task,
-    now,
     settings,
 )
 from tests.browser import Browser
-from tests.people import Person, Team, make_guest, make_person
+from tests.people import Person, Team, make_person
 from tests.stack import OPERATOR, Stack
+from tests.things import Making, Things
 from webapp import create_app
-from workflows.cascade import advance_removal
 from workflows.permissions import Action, Role
-from workflows.revoke import remove
 
 # Style sheets and scripts are for everybody, and are not asked for by an action.
 FILES = {"static", "bootstrap.static"}
@@ -75,16 +60,6 @@ class Route:
         return roles.get(visitor) or {"member": Role.MEMBER, "admin": Role.ADMIN}.get(visitor)
 
 
-@dataclass(frozen=True)
-class Things:
-    """One of everything, each named so that it is known again wherever it shows."""
-
-    secret: str
-    ids: dict[str, int]
-    colleague_id: int
-    guest_id: int
-
-
 class World:
     """A team, another team, and a browser for each visitor."""
 
@@ -112,7 +87,9 @@ class World:
 
     def things(self, team: Team | None = None) -> Things:
         """Make one of everything in an account, for nobody to work on while it is looked at."""
-        return _Making(self, team or self.team).things
+        owner = team or self.team
+        readers = [self.people["guest with grant"].membership_id] if owner is self.team else []
+        return Making(self.stack.database, owner, readers).things
 
     def send(self, visitor: str, route: Route, things: Things, *, slug: str = "") -> httpx.Response:
         """Do what the route is for, with a valid form, on these things."""
@@ -170,57 +147,3 @@ class World:
             session.add(told)
             session.flush()
             return told.id
-
-
-class _Making:
-    """Makes the things of one account, row by row: no verb runs, so that nothing goes on behind them."""
-
-    def __init__(self, world: World, team: Team) -> None:
-        self.team, self.secret = team, f"hush{secrets.token_hex(4)}"
-        database = world.stack.database
-        granted = [world.people["guest with grant"].membership_id] if team is world.team else []
-        guest = make_guest(database, team, name=f"{self.secret} guest")
-        leaving = make_guest(database, team, name=f"{self.secret} leaving")
-        with database.transaction() as self.session:
-            ids = self._on_card([*granted, guest.membership_id]) | self._beside_card(leaving)
-            every = update(Job).where(Job.account_id == team.id)
-            self.session.execute(every.values(status=JobStatus.DONE, ring_at=None))
-        self.things = Things(self.secret, ids, _colleague(world, team).membership_id, guest.membership_id)
-
-    def _on_card(self, guests: list[int]) -> dict[str, int]:
-        author = {"author_id": self.team.admin.membership_id}
-        contact = self._row(Contact, name=f"{self.secret} contact", email=f"{self.secret}@contact.example")
-        company = self._row(Company, name=f"{self.secret} company", website=f"https://{self.secret}.example")
-        about = {"contact_id": contact, "company_id": company}
-        card = self._row(Card, kind="lead", name=f"{self.secret} card", values={}, **about)
-        self._row(Note, card_id=card, text=f"{self.secret} note", **author)
-        task = self._row(Task, card_id=card, text=f"{self.secret} task", **author)
-        message = self._row(Message, kind=MessageKind.CHAT, card_id=card, text=f"{self.secret} message", **author)
-        for each in guests:
-            self._row(Grant, membership_id=each, card_id=card, message_id=message)
-        return {"card_id": card, "task_id": task, **about}
-
-    def _beside_card(self, leaving: Person) -> dict[str, int]:
-        admin, removed = self.team.admin.membership_id, leaving.membership_id
-        message = self._row(Message, kind=MessageKind.DIRECT, author_id=removed, recipient_id=admin, text=self.secret)
-        told = self._row(Notification, membership_id=admin, message_id=message)
-        removal = remove(self.session, [removed], by=self.session.get_one(Membership, admin))
-        assert not advance_removal(self.session, removal.id)
-        invited = self._row(Membership, user_id=leaving.user_id, group="free", status="invited", name=self.secret)
-        asked = {"membership_id": invited, "inviter_id": admin, "email_typed": leaving.email, "expires_at": _later()}
-        sweep = self._row(Sweep, finished_at=now())
-        ids = {"notification_id": told, "removal_id": removal.id, "sweep_id": sweep}
-        return {**ids, "invitation_id": self._row(Invitation, **asked)}
-
-    def _row(self, table: type[Base], **values: Any) -> int:
-        insertion = insert(table).values(account_id=self.team.id, **values).returning(table.id)
-        return self.session.scalars(insertion).one()
-
-
-def _later() -> Any:
-    return now().replace(year=now().year + 1)
-
-
-@cache
-def _colleague(world: World, team: Team) -> Person:
-    return make_person(world.stack.database, team.id, f"colleague@{team.slug}.example", "Cora Colleague", Group.MEMBER)
