@@ -3,22 +3,19 @@
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.cron import CronTrigger
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from jobs.broker import AWAY, Doorbell
 from jobs.relay import Relay
-from models import Database, Settings, SweepKind, Tick, enqueue, now
+from models import Database, Settings, SweepKind, Tick, enqueue, insert_once, now
 from workflows.sweep import begin_sweep
 
 logger = logging.getLogger(__name__)
-INSERTS = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 # A tick taken later than this was missed, and is caught up.
 LATE = timedelta(seconds=5)
 TRY_AGAIN = timedelta(seconds=5)
@@ -59,9 +56,7 @@ def tick(database: Database, schedule: str, trigger: CronTrigger, want: Callable
         is_late = at - due_at > LATE
         if is_late and not session.scalar(select(Tick.id).where(Tick.schedule == schedule).limit(1)):
             return
-        insert: Any = INSERTS[session.get_bind().dialect.name](Tick)
-        insert = insert.on_conflict_do_nothing().returning(Tick.id)
-        if session.execute(insert, {"schedule": schedule, "due_at": due_at, "is_catch_up": is_late}).first():
+        if insert_once(session, Tick, schedule=schedule, due_at=due_at, is_catch_up=is_late):
             want(session)
             if is_late:
                 logger.warning("%s, due at %s, was missed and is caught up", schedule, due_at)

@@ -153,7 +153,7 @@ def queues(chosen: Settings) -> str:
         due = select(func.min(Job.not_before)).where(Job.status == JobStatus.WAITING)
         oldest = session.scalar(due)
     if dead := number.get(JobStatus.DEAD):
-        raise Ailment(f"{dead} dead jobs: see why, and replay or discard them, on /ops/jobs")
+        raise Ailment(f"{dead} dead jobs: see why on /ops/jobs")
     if oldest and now() - oldest > LONGEST_WAIT:
         raise Ailment(f"a job waits since {oldest:%Y-%m-%d %H:%M} UTC: is `guestlist work` running?")
     return f"{number.get(JobStatus.WAITING, 0)} waiting, {number.get(JobStatus.RUNNING, 0)} running, none dead"

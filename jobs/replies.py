@@ -32,7 +32,9 @@ def _own_words(mail: EmailMessage) -> str:
     """Return the plain text of a mail without the lines that it quotes."""
     part = mail.get_body(("plain",))
     try:
-        text = str(part.get_content()) if part else ""
+        text = str(part.get_content()).replace("\x00", "") if part else ""
     except (LookupError, ValueError):
         return ""
+    # There are charsets that make halves of characters, which no database keeps.
+    text = text.encode(errors="replace").decode()
     return "\n".join(line for line in text.splitlines() if not line.startswith(">")).strip()

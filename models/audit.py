@@ -38,7 +38,6 @@ class Event(StrEnum):
     REMOVAL_FINISHED = "removal.finished"
     SWEEP_FINISHED = "sweep.finished"
     FINDING_REPAIRED = "finding.repaired"
-    JOB_REPLAYED = "job.replayed"
 
 
 class AuditEvent(Base):

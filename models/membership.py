@@ -54,7 +54,6 @@ class Membership(Base):
 
     account: Mapped[Account] = relationship()
     user: Mapped[User] = relationship()
-    sponsor: Mapped["Membership | None"] = relationship(remote_side="Membership.id")
 
     @classmethod
     def is_live(cls, at: datetime) -> ColumnElement[bool]:

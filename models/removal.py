@@ -15,7 +15,6 @@ from models.user import User
 class RemovalStatus(StrEnum):
     RUNNING = "running"
     DONE = "done"
-    UNDONE = "undone"
 
 
 class Removal(Base):

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     @field_validator("operators", "sweep_repair", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        return [part.strip().lower() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("database_url", "broker_url", "redis_url", "smtp_url", "base_url")
     @classmethod

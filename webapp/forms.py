@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import request
-from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from models import now
 from workflows.refusals import BadEndDate, BadInput
@@ -88,6 +88,31 @@ class FieldsForm(Form):
     name: str | None = None
     new_label: str = ""
     new_value: str = ""
+    contact_id: Id | None = None
+    company_id: Id | None = None
+
+    @field_validator("contact_id", "company_id", mode="before")
+    @classmethod
+    def _none(cls, given: object) -> object:
+        return None if given == "" else given
+
+    @property
+    def about(self) -> dict[str, int | None]:
+        """What the form says the card is about; what it leaves out stays as it is."""
+        return self.model_dump(include={"contact_id", "company_id"}, exclude_unset=True)
+
+
+class ContactForm(Form):
+    name: str | None = None
+    email: Address | None = None
+    phone: str | None = None
+    position: str | None = None
+
+
+class CompanyForm(Form):
+    name: str | None = None
+    website: str | None = None
+    address: str | None = None
 
 
 class TextForm(Form):

@@ -16,10 +16,11 @@ GROUPS = (("free", "Free users"), ("member", "Members"), ("admin", "Admins"))
 
 
 def users_page(refusal: Refusal | None = None) -> str:
+    """Return the page that lists everybody of the account, newest first."""
     found = here()
     wanted = request.args.get("q", "").replace("\x00", "").strip()[:100]
-    page = min(request.args.get("page", 0, type=int) or 0, 10_000)
-    seats, has_more = seats_of(found.session, found.by.account_id, wanted=wanted, page=max(page, 0))
+    page = max(0, min(request.args.get("page", 0, type=int) or 0, 10_000))
+    seats, has_more = seats_of(found.session, found.by.account_id, wanted=wanted, page=page)
     shown = {"seats": seats, "wanted": wanted, "page": page, "has_more": has_more}
     return render_template("pages/users.html", refusal=refusal, groups=GROUPS, **shown)
 

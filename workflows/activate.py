@@ -1,9 +1,11 @@
 """Set a password by a mailed link: a new person's first one, or another after it was forgotten (R10)."""
 
-from sqlalchemy import select, update
+from datetime import timedelta
+
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from models import Event, Link, LinkPurpose, Membership, Template, User, now, record
+from models import Delivery, Event, Link, LinkPurpose, Membership, Template, User, now, record, settings
 from workflows.join import accept, is_acceptable
 from workflows.post import post
 from workflows.refusals import AlreadyRegistered, LinkDead
@@ -11,6 +13,7 @@ from workflows.sign_in import end_sessions
 from workflows.tokens import digest
 
 LONGEST_TOKEN = 200
+RESETS = 5
 
 
 def find_link(session: Session, token: str, purpose: LinkPurpose) -> Link:
@@ -45,9 +48,16 @@ def activate(session: Session, token: str, *, password_hash: str, name: str = ""
 
 
 def ask_reset(session: Session, email: str) -> None:
-    """Mail a reset link to a registered person; for anybody else do nothing, and say nothing."""
+    """Mail a reset link to a registered person; for anybody else do nothing, and say nothing.
+
+    Whoever was mailed RESETS links that still live needs no other: nobody fills a mailbox by this form.
+    """
     user = session.scalars(select(User).where(User.email == email)).one_or_none()
-    if user is not None and user.is_registered:
+    if user is None or not user.is_registered:
+        return
+    living = Delivery.queued_at > now() - timedelta(hours=settings().reset_hours)
+    asked = select(func.count()).where(Delivery.to_address == user.email, Delivery.user_id == user.id, living)
+    if session.scalars(asked.where(Delivery.template == Template.PASSWORD_RESET)).one() < RESETS:
         post(session, to=user.email, template=Template.PASSWORD_RESET, user_id=user.id)
 
 

@@ -28,8 +28,12 @@ from models import (
     record,
     settings,
 )
-from workflows.invite import close_invitations
+from workflows.close import close_invitations
 from workflows.receipt import write_receipt
+from workflows.sign_in import end_session
+
+OPEN_LINK = Link.used_at.is_(None) & Link.revoked_at.is_(None)
+OPEN_SESSION = UserSession.ended_at.is_(None)
 
 
 def advance_removal(session: Session, removal_id: int) -> bool:
@@ -67,9 +71,19 @@ def _advance(session: Session, removal: Removal, part: "Part", room: int) -> int
 
 
 def _finish(session: Session, removal: Removal) -> None:
+    _end_untold(session, removal)
     removal.status, removal.finished_at = RemovalStatus.DONE, now()
     removal.receipt = write_receipt(session, removal)
     record(session, Event.REMOVAL_FINISHED, removal.id, account_id=removal.account_id, **removal.ended)
+
+
+def _end_untold(session: Session, removal: Removal) -> None:
+    # Counted, what people hold who never joined would tell whether they were known before (R6).
+    leftover = _leftover_users(removal)
+    links = update(Link).where(Link.user_id.in_(leftover), OPEN_LINK)
+    session.execute(links.values(revoked_at=now()))
+    for each in session.scalars(select(UserSession.id).where(UserSession.user_id.in_(leftover), OPEN_SESSION)).all():
+        end_session(session, each)
 
 
 def _close_grants(session: Session, removal: Removal, ids: list[int]) -> None:
@@ -117,6 +131,11 @@ def _leftover_users(removal: Removal) -> Any:  # noqa: ANN401
     return select(Membership.user_id).where(_members(removal), Membership.user_id.not_in(elsewhere))
 
 
+def _joined_leftovers(removal: Removal) -> Any:  # noqa: ANN401
+    """Select those among them who were here: what they hold may be counted."""
+    return _leftover_users(removal).where(Membership.activated_at.is_not(None))
+
+
 @dataclass(frozen=True)
 class Part:
     """One kind of row that a removal ends: which are left, and how a batch of them ends."""
@@ -127,8 +146,17 @@ class Part:
     end: Callable[[Session, Removal, list[int]], None]
 
 
-# Invitations come before mails, as everywhere: who sends one holds it while reaching for the other.
+# Invitations come first: to close one its membership is held, and every verb holds that before anything else.
 PARTS = (
+    Part(
+        "invitations",
+        Invitation,
+        lambda removal: (
+            (_theirs(Invitation.membership_id, removal) | _theirs(Invitation.inviter_id, removal))
+            & (Invitation.status == InvitationStatus.PENDING)
+        ),
+        _cancel_invitations,
+    ),
     Part(
         "grants",
         Grant,
@@ -142,15 +170,6 @@ PARTS = (
         _purge_notifications,
     ),
     Part(
-        "invitations",
-        Invitation,
-        lambda removal: (
-            (_theirs(Invitation.membership_id, removal) | _theirs(Invitation.inviter_id, removal))
-            & (Invitation.status == InvitationStatus.PENDING)
-        ),
-        _cancel_invitations,
-    ),
-    Part(
         "mails",
         Delivery,
         lambda removal: _theirs(Delivery.membership_id, removal) & (Delivery.status == DeliveryStatus.QUEUED),
@@ -159,13 +178,13 @@ PARTS = (
     Part(
         "links",
         Link,
-        lambda removal: Link.user_id.in_(_leftover_users(removal)) & Link.used_at.is_(None) & Link.revoked_at.is_(None),
+        lambda removal: Link.user_id.in_(_joined_leftovers(removal)) & OPEN_LINK,
         _revoke_links,
     ),
     Part(
         "sessions",
         UserSession,
-        lambda removal: UserSession.user_id.in_(_leftover_users(removal)) & UserSession.ended_at.is_(None),
+        lambda removal: UserSession.user_id.in_(_joined_leftovers(removal)) & OPEN_SESSION,
         _end_sessions,
     ),
 )

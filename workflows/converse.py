@@ -74,7 +74,7 @@ def write_to_contact(session: Session, card: Card, *, by: Membership, text: str)
     """Mail the card's contact, and keep the message on the card (R32). Raises NoMailbox, EmptyText, TextTooLong."""
     permit(session, by, Action.WRITE_CONTACT, card=card)
     if card.contact is None or not card.contact.email:
-        raise NoMailbox("This card's contact has no e-mail address.")
+        raise NoMailbox
     message = Message(account_id=card.account_id, kind=MessageKind.CONTACT, card_id=card.id, author_id=by.id)
     message.text = written(text, LONGEST_TEXT)
     session.add(message)
@@ -110,7 +110,7 @@ def correspondent(session: Session, membership_id: int, *, by: Membership) -> Me
     other = session.get(Membership, membership_id)
     if other is None or other.account_id != by.account_id or other.id == by.id:
         raise NotFound
-    if by.is_guest and other.is_guest:
+    if by.is_guest and (other.is_guest or not other.activated_at):
         raise NotFound
     if other.status is not MembershipStatus.ACTIVE:
         raise NotWritable

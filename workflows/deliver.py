@@ -62,8 +62,7 @@ _AT: Any = bindparam("at", type_=UTCDateTime)
 _Inviter = aliased(Membership)
 _InviterUser = aliased(User)
 # Made once, and one statement for all: nearly every mail is an invitation, and this is their hot path.
-# The locks are taken in the order that every verb keeps: membership, invitation, delivery.
-INVITED = (
+FOUND = (
     select(
         Delivery.id,
         Delivery.account_id,
@@ -96,8 +95,9 @@ INVITED = (
     .join(_Inviter, Invitation.inviter_id == _Inviter.id)
     .join(_InviterUser, _Inviter.user_id == _InviterUser.id)
     .where(Delivery.id == bindparam("delivery_id"))
-    .with_for_update(of=(Membership, Invitation, Delivery), key_share=True)
 )
+# In the order that every verb keeps: membership, invitation, delivery.
+INVITED = FOUND.with_for_update(of=(Membership, Invitation, Delivery), key_share=True)
 OTHER = select(*Delivery.__table__.columns).where(Delivery.id == bindparam("delivery_id")).with_for_update()
 TAKEN = (
     update(Delivery)

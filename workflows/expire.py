@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import Grant, Membership, MembershipStatus, Removal, now
-from workflows.invite import EXPIRY_BATCH, expire_invitations
+from workflows.close import EXPIRY_BATCH, expire_invitations
 from workflows.revoke import close_grant, start_removal
 
 

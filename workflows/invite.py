@@ -1,25 +1,20 @@
-"""Invite a person into an account; resend, cancel and expire what was not answered (R1 to R9, R11)."""
+"""Invite a person into an account; resend and cancel what was not answered (R1 to R9)."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models import (
     AuditEvent,
     Delivery,
-    DeliveryStatus,
     Event,
-    Grant,
     Group,
     Invitation,
     InvitationStatus,
-    Link,
     Membership,
     MembershipStatus,
     NewsKind,
-    Notification,
     User,
     announce,
     insert_once,
@@ -28,6 +23,7 @@ from models import (
     settings,
 )
 from workflows.address import normalise
+from workflows.close import close_invitations, expire_invitation_of
 from workflows.permissions import Action, permit
 from workflows.post import post
 from workflows.refusals import (
@@ -39,8 +35,6 @@ from workflows.refusals import (
     TooMany,
     UnknownGroup,
 )
-
-EXPIRY_BATCH = 200
 
 
 def invite(
@@ -55,7 +49,7 @@ def invite(
     """Record an invitation and its mail, and return it. Whether the person is known is for the worker to find (R2).
 
     The statements are the same for a known and an unknown address, so that their time tells nothing (R6).
-    Raises BadAddress, UnknownGroup, AlreadyMember, AlreadyInvited, TooMany.
+    Raises BadAddress, UnknownGroup, EndlessGroup, AlreadyMember, AlreadyInvited, TooMany.
     """
     permit(session, by, Action.INVITE)
     address, wanted = normalise(email), _group(group)
@@ -105,61 +99,6 @@ def cancel_invitation(session: Session, invitation_id: int, *, by: Membership) -
         announce(session, NewsKind.USERS, account_id=by.account_id)
 
 
-def expire_invitations(session: Session) -> int:
-    """Expire a bounded batch of invitations past their time; return how many there were (R11)."""
-    late = _late().order_by(Membership.id).limit(EXPIRY_BATCH)
-    return _expire(session, late.with_for_update(of=(Membership, Invitation), key_share=True, skip_locked=True))
-
-
-def close_invitations(session: Session, ids: Sequence[int], status: InvitationStatus) -> int:
-    """End pending invitations with links, queued mail and the memberships that nobody came for; return how many."""
-    if not ids:
-        return 0
-    at = now()
-    # Every verb takes the memberships first.
-    members = select(Membership.id).join(Invitation, Invitation.membership_id == Membership.id)
-    session.execute(
-        members.where(Invitation.id.in_(ids)).order_by(Membership.id).with_for_update(of=Membership, key_share=True)
-    )
-    closed = session.execute(
-        update(Invitation)
-        .where(Invitation.id.in_(ids), Invitation.status == InvitationStatus.PENDING)
-        .values(status=status, ended_at=at)
-        .returning(Invitation.id, Invitation.membership_id)
-    ).all()
-    invitations = [row.id for row in closed]
-    revoke_links(session, invitations)
-    session.execute(
-        update(Delivery)
-        .where(Delivery.invitation_id.in_(invitations), Delivery.status == DeliveryStatus.QUEUED)
-        .values(status=DeliveryStatus.CANCELLED, ended_at=at)
-    )
-    _give_up_seats(session, [row.membership_id for row in closed], at)
-    return len(closed)
-
-
-def _give_up_seats(session: Session, membership_ids: Sequence[int], at: datetime) -> None:
-    """Delete memberships that were only invited, and close the grants that waited for them (R24)."""
-    unseated = session.scalars(
-        update(Membership)
-        .where(Membership.id.in_(membership_ids), Membership.status == MembershipStatus.INVITED)
-        .values(status=MembershipStatus.DELETED, deleted_at=at)
-        .returning(Membership.id),
-    ).all()
-    waiting = update(Grant).where(Grant.membership_id.in_(unseated), Grant.revoked_at.is_(None))
-    session.execute(waiting.values(revoked_at=at), execution_options={"synchronize_session": False})
-    session.execute(delete(Notification).where(Notification.membership_id.in_(unseated)))
-
-
-def revoke_links(session: Session, invitation_ids: Sequence[int]) -> None:
-    """Let all open links of these invitations die together (R9)."""
-    session.execute(
-        update(Link)
-        .where(Link.invitation_id.in_(invitation_ids), Link.used_at.is_(None), Link.revoked_at.is_(None))
-        .values(revoked_at=now())
-    )
-
-
 def _group(wanted: str) -> Group:
     try:
         return Group(wanted)
@@ -173,8 +112,7 @@ def _seat(session: Session, by: Membership, user_id: int, address: str, **given:
     seat = {**about, "status": MembershipStatus.INVITED, "sponsor_id": by.id, **given}
     fresh = insert_once(session, Membership, **seat)
     # An invitation past its time is in nobody's way, even if the clock has not come by yet (R11).
-    mine = _late().where(Membership.account_id == by.account_id, Membership.user_id == user_id)
-    if fresh is None and _expire(session, mine.with_for_update(of=(Membership, Invitation), key_share=True)):
+    if fresh is None and expire_invitation_of(session, **about):
         fresh = insert_once(session, Membership, **seat)
     if fresh is not None:
         return fresh
@@ -182,24 +120,6 @@ def _seat(session: Session, by: Membership, user_id: int, address: str, **given:
     if session.scalar(present) is MembershipStatus.ACTIVE:
         raise AlreadyMember(address)
     raise AlreadyInvited(address)
-
-
-def _late() -> Select[int, int]:
-    """Select pending invitations past their time, with their accounts."""
-    return (
-        select(Invitation.id, Invitation.account_id)
-        .join(Membership, Invitation.membership_id == Membership.id)
-        .where(Invitation.status == InvitationStatus.PENDING, Invitation.expires_at <= now())
-    )
-
-
-def _expire(session: Session, late: Select[int, int]) -> int:
-    due = session.execute(late).all()
-    close_invitations(session, [row.id for row in due], InvitationStatus.EXPIRED)
-    for row in due:
-        record(session, Event.INVITATION_EXPIRED, row.id, account_id=row.account_id)
-        announce(session, NewsKind.USERS, account_id=row.account_id)
-    return len(due)
 
 
 def _post_invitation(session: Session, invitation: Invitation, *, to: str) -> None:

@@ -16,7 +16,7 @@ from models import (
     now,
     record,
 )
-from workflows.invite import revoke_links
+from workflows.close import revoke_links
 from workflows.refusals import InvitationClosed
 
 Inviter = aliased(Membership)

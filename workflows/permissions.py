@@ -41,6 +41,7 @@ class Action(StrEnum):
     GRANT = "grant"
     REVOKE_GRANT = "revoke_grant"
     READ_CONTACT = "read_contact"
+    EDIT_CONTACT = "edit_contact"
     DELETE_CARD = "delete_card"
     INVITE = "invite"
     REMOVE = "remove"
@@ -73,6 +74,7 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.GRANT: _STAFF,
     Action.REVOKE_GRANT: _STAFF,
     Action.READ_CONTACT: _STAFF,
+    Action.EDIT_CONTACT: _STAFF,
     Action.DELETE_CARD: _STAFF,
     Action.INVITE: _ADMINS,
     Action.REMOVE: _ADMINS,
@@ -100,6 +102,7 @@ SENTENCES: dict[Action, str] = {
     Action.GRANT: "give guests access to a card",
     Action.REVOKE_GRANT: "take a guest's access to a card away",
     Action.READ_CONTACT: "see fields of contacts and companies",
+    Action.EDIT_CONTACT: "create and edit contacts and companies",
     Action.DELETE_CARD: "delete a card",
     Action.INVITE: "see users, invite, resend and cancel",
     Action.REMOVE: "delete users",

@@ -16,8 +16,8 @@ def post(
     account_id: int | None = None,
     not_before: datetime | None = None,
     **about: int | None,
-) -> int | None:
-    """Queue one mail and return its delivery's id; None where the same digest is queued already.
+) -> None:
+    """Queue one mail, unless the same digest is queued already.
 
     `about` names the rows that it is about: user_id, membership_id, invitation_id, card_id, message_id.
     """
@@ -32,4 +32,3 @@ def post(
     )
     if delivery_id is not None:
         enqueue(session, "deliver", account_id=account_id, not_before=not_before, delivery_id=delivery_id)
-    return delivery_id

@@ -36,7 +36,7 @@ class BadInput(Refusal):
 
 
 class BadAddress(BadInput):
-    """“{0}” is not an address that can be invited: {1}"""
+    """“{0}” is not an address that mail can reach: {1}"""
 
 
 class BadSlug(BadInput):

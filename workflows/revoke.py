@@ -58,13 +58,13 @@ def revoke_grant(session: Session, card: Card, membership_id: int, *, by: Member
 
 def close_grant(
     session: Session, grant_id: int, *, at: datetime, by: Membership | None = None, outcome: str = "revoked"
-) -> bool:
-    """Close one open grant as of `at`, and take what it showed out of sight; return False if it was closed already."""
+) -> None:
+    """Close a grant as of `at`, and take what it showed out of sight. Closing twice is the same as closing once."""
     still = update(Grant).where(Grant.id == grant_id, Grant.revoked_at.is_(None))
     closed = still.values(revoked_at=at, revoked_by_id=by.id if by else None)
     row = session.execute(closed.returning(Grant.membership_id, Grant.card_id, Grant.account_id)).one_or_none()
     if row is None:
-        return False
+        return
     seen = (Notification.membership_id == row.membership_id, Notification.card_id == row.card_id)
     session.execute(delete(Notification).where(*seen))
     user_id = session.scalar(select(Membership.user_id).where(Membership.id == row.membership_id))
@@ -72,7 +72,6 @@ def close_grant(
     record(session, Event.GRANT_REVOKED, grant_id, account_id=row.account_id, by=by, outcome=outcome, **about)
     announce(session, NewsKind.ACCESS, account_id=row.account_id, user_id=user_id, card_id=row.card_id)
     announce(session, NewsKind.CARD, account_id=row.account_id, card_id=row.card_id)
-    return True
 
 
 def preview_removal(session: Session, ids: Collection[int], *, by: Membership) -> Preview:
@@ -86,7 +85,8 @@ def preview_removal(session: Session, ids: Collection[int], *, by: Membership) -
         Membership.id.not_in(members), Membership.is_wanted(now()), Membership.user_id == UserSession.user_id
     )
     only_here = (
-        UserSession.user_id.in_([each.user_id for each in people]),
+        # Of who never joined, it would tell that they were known before (R6).
+        UserSession.user_id.in_([each.user_id for each in people if each.activated_at]),
         UserSession.ended_at.is_(None),
         ~elsewhere.exists(),
     )

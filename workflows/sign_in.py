@@ -73,13 +73,12 @@ def end_session(session: Session, user_session_id: int) -> None:
         record(session, Event.SESSIONS_ENDED, user_session_id)
 
 
-def end_sessions(session: Session, user_id: int) -> int:
-    """End every session of a person; return how many there were."""
+def end_sessions(session: Session, user_id: int) -> None:
+    """End every session of a person."""
     every = update(UserSession).where(UserSession.user_id == user_id, UserSession.ended_at.is_(None))
     ended = session.execute(every.values(ended_at=now()).returning(UserSession.id)).all()
     for row in ended:
         record(session, Event.SESSIONS_ENDED, row.id)
-    return len(ended)
 
 
 def memberships_of(session: Session, user_id: int) -> list[Membership]:
@@ -108,4 +107,4 @@ def touch(session: Session, membership: Membership) -> None:
 
 def is_operator(user: User) -> bool:
     """Return whether the person is a platform operator, by the settings."""
-    return user.email in {address.lower() for address in settings().operators}
+    return user.email in settings().operators

@@ -26,11 +26,9 @@ class Plan:
     is_needed: bool
 
 
-def begin_sweep(
-    session: Session, *, kind: SweepKind | None = None, account_id: int | None = None, by: Membership | None = None
-) -> Sweep:
-    """Record a sweep and its job; of every kind and account where none is named. An admin sweeps their own account."""
-    sweep = _open(session, kind=kind, account_id=account_id, by=by)
+def begin_sweep(session: Session, *, kind: SweepKind | None = None, by: Membership | None = None) -> Sweep:
+    """Record a sweep and its job; of every kind where none is named. An admin sweeps their own account."""
+    sweep = _open(session, kind=kind, by=by)
     enqueue(session, "sweep", account_id=sweep.account_id, sweep_id=sweep.id)
     return sweep
 
@@ -118,13 +116,11 @@ def sweep_and_repair(database: Database) -> Sweep:
     return _with_findings(database, sweep_id)
 
 
-def _open(
-    session: Session, *, kind: SweepKind | None = None, account_id: int | None = None, by: Membership | None = None
-) -> Sweep:
+def _open(session: Session, *, kind: SweepKind | None = None, by: Membership | None = None) -> Sweep:
+    sweep = Sweep(kind=kind)
     if by is not None:
         permit(session, by, Action.SWEEP)
-        account_id = by.account_id
-    sweep = Sweep(account_id=account_id, kind=kind, requested_by_id=by.id if by else None)
+        sweep.account_id, sweep.requested_by_id = by.account_id, by.id
     session.add(sweep)
     session.flush()
     return sweep

@@ -31,6 +31,7 @@ LONGEST_NAME = 200
 LONGEST_LABEL = 100
 LONGEST_LINE = 500
 LONGEST_TEXT = 20_000
+ATTACHED: Mapping[str, type[Contact] | type[Company]] = {"contact_id": Contact, "company_id": Company}
 
 
 def create_card(
@@ -44,13 +45,9 @@ def create_card(
 ) -> Card:
     """Create a lead or customer and return it. A name alone is enough; contact and company are the account's own."""
     permit(session, by, Action.CREATE_CARD)
-    for table, wanted in ((Contact, contact_id), (Company, company_id)):
-        own = select(table.id).where(table.id == wanted, table.account_id == by.account_id)
-        if wanted is not None and session.scalar(own) is None:
-            raise NotFound
     name = written(name, LONGEST_NAME)
     card = Card(account_id=by.account_id, kind=kind, name=name, created_by_id=by.id)
-    card.contact_id, card.company_id = contact_id, company_id
+    _attach(session, card, {"contact_id": contact_id, "company_id": company_id})
     session.add(card)
     session.flush()
     record(session, Event.CARD_CREATED, card.id, by=by)
@@ -72,12 +69,19 @@ def edit_fields(
     known = {str(field.id) for field in fields_of(session, card)}
     if not values.keys() <= known:
         raise NotFound
-    changed = {**card.values, **{key: _short(value, LONGEST_LINE) for key, value in values.items()}}
+    changed = {**card.values, **{key: short(value, LONGEST_LINE) for key, value in values.items()}}
     if new_label.strip():
-        changed[str(_define(session, card, new_label))] = _short(new_value, LONGEST_LINE)
+        changed[str(_define(session, card, new_label))] = short(new_value, LONGEST_LINE)
     if name is not None:
         card.name = written(name, LONGEST_NAME)
     card.values = changed
+    announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
+
+
+def attach(session: Session, card: Card, *, by: Membership, about: Mapping[str, int | None]) -> None:
+    """Set the card's `contact_id` and `company_id`: None detaches, what is not named stays. Raises NotFound."""
+    permit(session, by, Action.EDIT_FIELDS, card=card)
+    _attach(session, card, about)
     announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
 
 
@@ -129,15 +133,25 @@ def written(text: str, longest: int) -> str:
     """Return the text without the white space around it. Raises EmptyText, TextTooLong."""
     if not text.strip():
         raise EmptyText
-    return _short(text, longest)
+    return short(text, longest)
 
 
-def _short(text: str, longest: int) -> str:
+def short(text: str, longest: int) -> str:
+    """Return the text without the white space around it, if any is left. Raises TextTooLong."""
     # PostgreSQL keeps no NUL, and nobody means one.
     text = text.replace("\x00", "").strip()
     if len(text) > longest:
         raise TextTooLong(longest)
     return text
+
+
+def _attach(session: Session, card: Card, about: Mapping[str, int | None]) -> None:
+    for name, wanted in about.items():
+        table = ATTACHED[name]
+        own = select(table.id).where(table.id == wanted, table.account_id == card.account_id)
+        if wanted is not None and session.scalar(own) is None:
+            raise NotFound
+        setattr(card, name, wanted)
 
 
 def _define(session: Session, card: Card, label: str) -> int:

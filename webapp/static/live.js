@@ -56,9 +56,8 @@ function listen() {
   const stream = new EventSource(`/notifications/stream?after=${page.after}`);
   const read = (event) => JSON.parse(event.data || "{}");
   const about = (event) => { const { account, card } = read(event); return account === page.account && String(card) === page.card; };
-  let wasAway = false;
-  stream.addEventListener("error", () => { wasAway = true; });
-  stream.addEventListener("open", () => { if (wasAway) refresh(); wasAway = false; });
+  // What happened between the making of the page, or the loss of the stream, and now.
+  stream.addEventListener("open", refresh);
   stream.addEventListener("notification", refresh);
   stream.addEventListener("card", (event) => { if (about(event)) refresh(); });
   stream.addEventListener("center", refresh);

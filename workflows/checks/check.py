@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Row, Select, cast, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, cast, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from models import (
@@ -61,14 +61,12 @@ class Check:
         return found if among is None else found.where(self.subject.id.in_(among))
 
     def rows(self, *, account_id: int | None) -> Select[int]:
-        """Return the query that counts the rows looked at, of one account and its people where it is given."""
+        """Return the query that counts the rows looked at, of one account where it is given."""
         columns, counted = self.subject.__table__.c, select(func.count()).select_from(self.subject)
         if account_id is None:
             return counted
-        if "account_id" in columns:
-            return counted.where(columns.account_id == account_id)
-        people = select(Membership.user_id).where(Membership.account_id == account_id)
-        return counted.where(columns.user_id.in_(people))
+        # Sessions and links are people's: how many there are would tell who was known before (R6).
+        return counted.where(columns.account_id == account_id if "account_id" in columns else false())
 
 
 def evidence(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:

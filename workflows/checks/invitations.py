@@ -24,7 +24,7 @@ from models import (
 )
 from workflows.checks.check import Breaches, Check, is_left_behind, stale
 from workflows.checks.members import has_nothing_left, last_account
-from workflows.invite import close_invitations
+from workflows.close import close_invitations
 
 Invitee = aliased(Membership)
 

@@ -27,7 +27,7 @@ from workflows.sign_in import end_session
 def has_nothing_left(user_id: InstrumentedAttribute[int], at: datetime) -> ColumnElement[bool]:
     """SQL for: this user has no membership, no removal is busy ending one, and is no operator."""
     held = exists().where(Membership.user_id == user_id, ~is_left_behind(at))
-    operators = select(User.id).where(User.email.in_([address.lower() for address in settings().operators]))
+    operators = select(User.id).where(User.email.in_(settings().operators))
     return ~held & user_id.not_in(operators)
 
 

@@ -1,0 +1,1 @@
+"""What it costs: measurements beside the plainest thing that could do the same."""

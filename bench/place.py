@@ -1,0 +1,62 @@
+"""Where measurements are taken: PostgreSQL that syncs every commit, Valkey and a mail sink, each a process."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from bench.sink import Sink
+from models import Database, settings
+from models.schema import migrate
+from models.settings import PREFIX
+from tests.postgres import Postgres
+from tests.process import Process, until
+
+NEVER = "0 0 1 1 *"
+CRONS = ("SWEEP_ACCESS_CRON", "SWEEP_INVITATIONS_CRON", "SWEEP_WORK_CRON", "EXPIRE_CRON")
+
+
+class Place:
+    """Settings of this process and of all that it starts; `database` is migrated, and rings no bell."""
+
+    def __init__(self, home: Path, database_url: str, sink: Sink) -> None:
+        chosen = {
+            "DATA_DIR": str(home),
+            "DATABASE_URL": database_url,
+            "SMTP_URL": f"smtp://127.0.0.1:{sink.port}",
+            "INVITATIONS_PER_HOUR": "10000000",
+            **dict.fromkeys(CRONS, NEVER),
+        }
+        os.environ.update({PREFIX + name: value for name, value in chosen.items()})
+        settings.cache_clear()
+        self.home, self.sink, self.database = home, sink, Database(database_url)
+        migrate(self.database)
+
+    @contextmanager
+    def running(self, *commands: list[str], ready: str = "", count: int = 0) -> Iterator[None]:
+        """Run commands for as long as it lasts; begin when `ready` has been said `count` times."""
+        log = Path(tempfile.mkstemp(dir=self.home)[1])
+        with ExitStack() as closing:
+            for command in commands:
+                process = Process(*command, env=dict(os.environ), log=log)
+                closing.callback(process.stop)
+                process.start()
+            until(lambda: log.read_text(errors="replace").count(ready) >= count, what=ready, within=60)
+            yield
+
+
+@contextmanager
+def place() -> Iterator[Place]:
+    """Make a place, and leave nothing of it behind."""
+    with ExitStack() as closing:
+        home = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="guestlist-bench-")))
+        postgres, sink = Postgres(options=()), Sink()
+        closing.callback(postgres.close)
+        closing.callback(sink.close)
+        made = Place(home, postgres.create("bench"), sink)
+        closing.callback(made.database.engine.dispose)
+        closing.enter_context(made.running([sys.executable, "-m", "jobs.embedded"]))
+        until(settings().valkey_socket.exists, what="Valkey")
+        yield made

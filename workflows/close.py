@@ -1,0 +1,104 @@
+"""Close invitations with all that hangs on them: those given up, and those past their time (R9, R11)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, delete, select, update
+from sqlalchemy.orm import Session
+
+from models import (
+    Delivery,
+    DeliveryStatus,
+    Event,
+    Grant,
+    Invitation,
+    InvitationStatus,
+    Link,
+    Membership,
+    MembershipStatus,
+    NewsKind,
+    Notification,
+    announce,
+    now,
+    record,
+)
+
+EXPIRY_BATCH = 200
+
+
+def expire_invitations(session: Session) -> int:
+    """Expire a bounded batch of invitations past their time; return how many there were (R11)."""
+    late = _late().order_by(Membership.id).limit(EXPIRY_BATCH)
+    return _expire(session, late.with_for_update(of=(Membership, Invitation), key_share=True, skip_locked=True))
+
+
+def expire_invitation_of(session: Session, *, account_id: int, user_id: int) -> bool:
+    """Expire a person's invitation into an account if it is past its time; return whether there was one."""
+    late = _late().where(Membership.account_id == account_id, Membership.user_id == user_id)
+    return _expire(session, late.with_for_update(of=(Membership, Invitation), key_share=True)) > 0
+
+
+def close_invitations(session: Session, ids: Sequence[int], status: InvitationStatus) -> None:
+    """End pending invitations with links, queued mail and the memberships that nobody came for."""
+    if not ids:
+        return
+    at = now()
+    # Every verb takes the memberships first.
+    members = select(Membership.id).join(Invitation, Invitation.membership_id == Membership.id)
+    session.execute(
+        members.where(Invitation.id.in_(ids)).order_by(Membership.id).with_for_update(of=Membership, key_share=True)
+    )
+    closed = session.execute(
+        update(Invitation)
+        .where(Invitation.id.in_(ids), Invitation.status == InvitationStatus.PENDING)
+        .values(status=status, ended_at=at)
+        .returning(Invitation.id, Invitation.membership_id)
+    ).all()
+    invitations = [row.id for row in closed]
+    revoke_links(session, invitations)
+    session.execute(
+        update(Delivery)
+        .where(Delivery.invitation_id.in_(invitations), Delivery.status == DeliveryStatus.QUEUED)
+        .values(status=DeliveryStatus.CANCELLED, ended_at=at)
+    )
+    _give_up_seats(session, [row.membership_id for row in closed], at)
+
+
+def revoke_links(session: Session, invitation_ids: Sequence[int]) -> None:
+    """Let all open links of these invitations die together (R9)."""
+    session.execute(
+        update(Link)
+        .where(Link.invitation_id.in_(invitation_ids), Link.used_at.is_(None), Link.revoked_at.is_(None))
+        .values(revoked_at=now())
+    )
+
+
+def _late() -> Select[int, int]:
+    """Select pending invitations past their time, with their accounts."""
+    return (
+        select(Invitation.id, Invitation.account_id)
+        .join(Membership, Invitation.membership_id == Membership.id)
+        .where(Invitation.status == InvitationStatus.PENDING, Invitation.expires_at <= now())
+    )
+
+
+def _expire(session: Session, late: Select[int, int]) -> int:
+    due = session.execute(late).all()
+    close_invitations(session, [row.id for row in due], InvitationStatus.EXPIRED)
+    for row in due:
+        record(session, Event.INVITATION_EXPIRED, row.id, account_id=row.account_id)
+        announce(session, NewsKind.USERS, account_id=row.account_id)
+    return len(due)
+
+
+def _give_up_seats(session: Session, membership_ids: Sequence[int], at: datetime) -> None:
+    """Delete memberships that were only invited, and close the grants that waited for them (R24)."""
+    unseated = session.scalars(
+        update(Membership)
+        .where(Membership.id.in_(membership_ids), Membership.status == MembershipStatus.INVITED)
+        .values(status=MembershipStatus.DELETED, deleted_at=at)
+        .returning(Membership.id),
+    ).all()
+    waiting = update(Grant).where(Grant.membership_id.in_(unseated), Grant.revoked_at.is_(None))
+    session.execute(waiting.values(revoked_at=at), execution_options={"synchronize_session": False})
+    session.execute(delete(Notification).where(Notification.membership_id.in_(unseated)))
