@@ -16,20 +16,43 @@ from tests.stack import Stack
 
 # The group keeps all tests of one database, and so its processes, in one test worker.
 DATABASES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("sqlite", "postgresql")]
+DATA_DIR = f"{PREFIX}DATA_DIR"
+# The stack that runs now, for those who do not ask for one.
+STACK = pytest.StashKey[Stack]()
 Create = Callable[[str], str]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Keep the tests away from the settings and the data of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(PREFIX)]:
             patch.delenv(name)
         home = tmp_path_factory.mktemp("home")
         patch.chdir(home)
-        patch.setenv(f"{PREFIX}DATA_DIR", str(home / "data"))
+        patch.setenv(DATA_DIR, str(home / "data"))
         settings.cache_clear()
+        yield {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+
+
+@pytest.fixture(autouse=True)
+def settled(request: pytest.FixtureRequest, own_settings: dict[str, str]) -> Iterator[None]:
+    """Let a test on the stack begin with its workers at work, and any other without the stack's settings."""
+    running = request.session.stash.get(STACK, None)
+    if running is None or os.environ[DATA_DIR] != running.settings[DATA_DIR]:
         yield
+    elif "stack" in request.fixturenames:
+        running.wait_for_work()
+        yield
+    else:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in running.settings.keys() - own_settings.keys():
+                patch.delenv(name)
+            for name, value in own_settings.items():
+                patch.setenv(name, value)
+            settings.cache_clear()
+            yield
+        settings.cache_clear()
 
 
 @pytest.fixture
@@ -96,7 +119,7 @@ def stack(
 ) -> Iterator[Stack]:
     """The whole product running. The test process has its settings, so that workflows called here agree with it."""
     home: Path = tmp_path_factory.mktemp(f"stack-{request.param}")
-    running = Stack(create(request.param)("stack"), home)
+    running = request.session.stash[STACK] = Stack(create(request.param)("stack"), home)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in running.settings.items():
             patch.setenv(name, value)
@@ -106,6 +129,7 @@ def stack(
             yield running
         finally:
             running.close()
+            del request.session.stash[STACK]
     settings.cache_clear()
 
 

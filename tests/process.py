@@ -41,6 +41,7 @@ class Process:
     def start(self, **env: str) -> "Process":
         """Start it, with settings of this one time beside the usual ones."""
         with self.log_file.open("ab") as log:
+            self.began_at = log.tell()
             self.inner = subprocess.Popen(
                 self.command,
                 env=self.env | env,
@@ -81,6 +82,12 @@ class Process:
             return psutil.Process(self.inner.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
+
+    def has_said(self, words: str) -> bool:
+        """Return whether its output holds these words since it was started last."""
+        with self.log_file.open("rb") as log:
+            log.seek(self.began_at)
+            return words.encode() in log.read()
 
     def log(self) -> str:
         """Return the last lines of its output."""

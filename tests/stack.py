@@ -71,6 +71,12 @@ class Stack:
         """Wait until the web server answers, after a start of the test's own."""
         until(self._answers, what="the web server", within=60)
 
+    def wait_for_work(self) -> None:
+        """Wait until the workers take jobs, after a start of the test before, or of the test's own."""
+        work = self.processes["work"]
+        if work.is_running:
+            until(lambda: work.has_said("ready for action"), what="the workers", within=60)
+
     def close(self) -> None:
         self._closing.close()
         self.database.engine.dispose()

@@ -74,6 +74,7 @@ def test_r51_before_deleting_the_admin_sees_what_will_end_and_nothing_has_change
 def test_r51_nothing_ends_that_is_not_the_accounts_own_and_the_last_admin_stays(stack: Stack) -> None:
     team, admin, guest, oak, _ = a_guest_with_two_cards(stack)
     elsewhere = stack.account()
+    stack.idle()
     before = picture(stack, team, elsewhere)
 
     assert delete_users(admin, team, guest, elsewhere.member).status_code == 404
