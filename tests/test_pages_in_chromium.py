@@ -117,6 +117,8 @@ def test_other_pages_fit_every_screen(stack: Stack, chromium: Browser, tmp_path:
     for name, path in {
         "leads": f"{team.path}/leads",
         "customers": f"{team.path}/customers",
+        "contacts": f"{team.path}/contacts",
+        "companies": f"{team.path}/companies",
         "card": card.path,
         "audit": f"{team.path}/audit",
         "sweeps": f"{team.path}/sweeps",

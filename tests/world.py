@@ -121,6 +121,10 @@ class World:
         return {
             "cards.create": {"name": "New", "contact_id": ids["contact_id"], "company_id": ids["company_id"]},
             "cards.edit": {"name": "Changed", "new_label": "Changed", "new_value": "Changed"},
+            "contacts.add_contact": {"name": "New", "email": "new@contact.example"},
+            "contacts.add_company": {"name": "New", "website": "https://new.example"},
+            "contacts.change_contact": {"name": "Changed", "email": "changed@contact.example"},
+            "contacts.change_company": {"name": "Changed"},
             "passwords.ask": {"email": who.email},
             "removals.delete": {"ids": [things.guest_id], "confirm": "yes"},
             "sign_in.sign_in": {"email": who.email, "password": who.password},

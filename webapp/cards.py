@@ -1,7 +1,6 @@
 """Leads and customers: their lists, and the page of one card with its fields, notes and tasks."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,7 +20,6 @@ from workflows.refusals import Refusal
 from workflows.tend import add_note, add_task, attach, create_card, delete_card, edit_fields, fields_of, finish_task
 
 pages = Blueprint("cards", __name__, url_prefix="/a/<slug:slug>/<any(leads, customers):kind>")
-Named = TypeVar("Named", Contact, Company)
 PER_PAGE = 100
 FIELD = "field-"
 
@@ -154,14 +152,16 @@ def _back() -> ResponseReturnValue:
     return redirect(url_for("cards.card"), 303)
 
 
-def _attachable(found: Here) -> dict[str, Sequence[Contact] | Sequence[Company]]:
+def _attachable(found: Here) -> dict[str, list[Contact | Company]]:
     return {"contacts": _own(found, Contact, found.on.contact), "companies": _own(found, Company, found.on.company)}
 
 
-def _own(found: Here, table: type[Named], chosen: Named | None) -> Sequence[Named]:
+def _own(
+    found: Here, table: type[Contact] | type[Company], chosen: Contact | Company | None
+) -> list[Contact | Company]:
     """Return the account's contacts or companies to choose from, and always the one that is chosen already."""
     first = select(table).where(table.account_id == found.by.account_id).order_by(table.name, table.id).limit(500)
-    own: Sequence[Named] = found.session.scalars(first).all()
+    own: list[Contact | Company] = list(found.session.scalars(first))
     return own if chosen is None or chosen in own else [chosen, *own]
 
 

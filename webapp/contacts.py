@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,7 +12,7 @@ from models import Card, Company, Contact
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import CompanyForm, ContactForm
-from workflows.acquaint import LONGEST, create_company, create_contact, edit_company, edit_contact
+from workflows.acquaint import LONGEST, Known, create_company, create_contact, edit_company, edit_contact
 from workflows.permissions import Action
 from workflows.refusals import NotFound, Refusal
 
@@ -20,13 +21,13 @@ PER_PAGE = MOST = 100
 
 
 @dataclass(frozen=True)
-class Sort:
-    """What the pages of contacts and of companies differ in: words, views, and facts as name, label and length."""
+class Sort(Generic[Known]):
+    """What the pages of contacts and of companies differ in: words, views, and the labels of their facts."""
 
     one: str
     many: str
-    table: type[Contact] | type[Company]
-    facts: tuple[tuple[str, str, int], ...]
+    table: type[Known]
+    facts: dict[str, str]
 
     @property
     def id(self) -> str:
@@ -49,14 +50,8 @@ class Sort:
         return f"contacts.change_{self.one}"
 
 
-_EMAIL, _PHONE, _POSITION = ("email", "E-mail", 320), ("phone", "Phone", LONGEST["phone"]), "position"
-CONTACT = Sort("contact", "contacts", Contact, (_EMAIL, _PHONE, (_POSITION, "Position", LONGEST[_POSITION])))
-COMPANY = Sort(
-    "company",
-    "companies",
-    Company,
-    (("website", "Website", LONGEST["website"]), ("address", "Address", LONGEST["address"])),
-)
+CONTACT = Sort("contact", "contacts", Contact, {"email": "E-mail", "phone": "Phone", "position": "Position"})
+COMPANY = Sort("company", "companies", Company, {"website": "Website", "address": "Address"})
 
 
 def contacts_page(refusal: Refusal | None = None) -> str:
@@ -151,7 +146,7 @@ def change_company(company_id: int) -> ResponseReturnValue:
     return redirect(url_for(".company", company_id=company_id), 303)
 
 
-def _list(sort: Sort, refusal: Refusal | None) -> str:
+def _list(sort: Sort[Known], refusal: Refusal | None) -> str:
     found, wanted = here(), request.args.get("q", "").replace("\x00", "").strip()[:100]
     page = max(0, min(request.args.get("page", 0, type=int) or 0, 10_000))
     own = select(sort.table).where(sort.table.account_id == found.by.account_id)
@@ -159,19 +154,19 @@ def _list(sort: Sort, refusal: Refusal | None) -> str:
     newest = matching.order_by(sort.table.id.desc()).limit(PER_PAGE + 1).offset(page * PER_PAGE)
     known = found.session.scalars(newest).all()
     shown = {"known": known[:PER_PAGE], "has_more": len(known) > PER_PAGE, "page": page, "wanted": wanted}
-    return render_template("pages/contacts.html", refusal=refusal, sort=sort, **shown)
+    return render_template("pages/contacts.html", refusal=refusal, sort=sort, longest=LONGEST, **shown)
 
 
-def _page(sort: Sort, refusal: Refusal | None) -> str:
+def _page(sort: Sort[Known], refusal: Refusal | None) -> str:
     wanted_id = (request.view_args or {})[sort.id]
     known: Contact | Company | None = here().session.get(sort.table, wanted_id)
     if known is None or known.account_id != here().by.account_id:
         raise NotFound
     cards = _cards(sort, wanted_id)
-    return render_template("pages/contact.html", refusal=refusal, sort=sort, known=known, cards=cards)
+    return render_template("pages/contact.html", refusal=refusal, sort=sort, longest=LONGEST, known=known, cards=cards)
 
 
-def _cards(sort: Sort, wanted_id: int) -> Sequence[Card]:
+def _cards(sort: Sort[Known], wanted_id: int) -> Sequence[Card]:
     about = getattr(Card, sort.id) == wanted_id
     present = select(Card).where(about, Card.account_id == here().by.account_id, Card.deleted_at.is_(None))
     return here().session.scalars(present.order_by(Card.id.desc()).limit(MOST)).all()

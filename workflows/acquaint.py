@@ -10,13 +10,13 @@ from workflows.permissions import Action, permit
 from workflows.refusals import NotFound
 from workflows.tend import LONGEST_NAME, short, written
 
-# What the tables hold, in characters.
-LONGEST = {"name": LONGEST_NAME, "phone": 50, "position": 200, "website": 300, "address": 500}
+# In characters; an address is longer as it is typed than as it is kept.
+LONGEST = {"name": LONGEST_NAME, "email": 320, "phone": 50, "position": 200, "website": 300, "address": 500}
 Known = TypeVar("Known", Contact, Company)
 
 
 def create_contact(
-    session: Session, *, by: Membership, name: str, email: str = "", phone: str = "", position: str = ""
+    session: Session, *, by: Membership, name: str = "", email: str = "", phone: str = "", position: str = ""
 ) -> Contact:
     """Create a contact and return it; a name alone is enough. Raises EmptyText, TextTooLong, BadAddress."""
     permit(session, by, Action.EDIT_CONTACT)
@@ -24,7 +24,9 @@ def create_contact(
     return _kept(session, contact, name=name, email=email, phone=phone, position=position)
 
 
-def create_company(session: Session, *, by: Membership, name: str, website: str = "", address: str = "") -> Company:
+def create_company(
+    session: Session, *, by: Membership, name: str = "", website: str = "", address: str = ""
+) -> Company:
     """Create a company and return it; a name alone is enough. Raises EmptyText, TextTooLong."""
     permit(session, by, Action.EDIT_CONTACT)
     company = Company(account_id=by.account_id)
