@@ -14,6 +14,7 @@ from models.settings import PREFIX
 from tests.postgres import Postgres
 from tests.process import Process, until
 
+ROOT = Path(__file__).parent.parent
 NEVER = "0 0 1 1 *"
 CRONS = ("SWEEP_ACCESS_CRON", "SWEEP_INVITATIONS_CRON", "SWEEP_WORK_CRON", "EXPIRE_CRON")
 
@@ -40,7 +41,7 @@ class Place:
         log = Path(tempfile.mkstemp(dir=self.home)[1])
         with ExitStack() as closing:
             for command in commands:
-                process = Process(*command, env=dict(os.environ), log=log)
+                process = Process(*command, env={**os.environ, "PYTHONPATH": str(ROOT)}, log=log)
                 closing.callback(process.stop)
                 process.start()
             until(lambda: log.read_text(errors="replace").count(ready) >= count, what=ready, within=60)

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, event
 
 FRAMES = ('"BEGIN', '"COMMIT"', '"ROLLBACK"')
 # Statements go on over lines of their own.
-LINE = re.compile(r"^\d{4}-\S+ \S+\t([FB])\t\d+\t(\w+)[\t ]*(.*)$", re.MULTILINE)
-PING = '"SELECT 1"'
+LINE = re.compile(r"^\d{4}-\S+ \S+\t[FB]\t\d+\t(\w+)[\t ]*(.*)$", re.MULTILINE)
+PING = '";"'
 
 
 @dataclass
@@ -27,14 +27,12 @@ class Traffic:
     def read(self, trace: str) -> None:
         """Count what a trace says."""
         is_ping = False
-        for side, kind, said in LINE.findall(trace):
-            if kind == "Query":
+        for kind, said in LINE.findall(trace):
+            if kind in ("Query", "Bind"):
                 is_ping = said == PING
-            if (side, kind) == ("F", "Execute") or (kind == "Query" and not is_ping and not said.startswith(FRAMES)):
-                self.statements += 1
-            if kind == "ReadyForQuery":
-                self.round_trips += 1
-                self.commits += said == "I" and not is_ping
+            self.statements += kind in ("Query", "Execute") and not is_ping and not said.startswith(FRAMES)
+            self.commits += kind == "ReadyForQuery" and said == "I" and not is_ping
+            self.round_trips += kind == "ReadyForQuery"
 
     def each(self, count: int) -> "Traffic":
         """Return the same by one of `count`."""

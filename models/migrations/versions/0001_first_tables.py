@@ -132,7 +132,7 @@ def upgrade() -> None:
         sa.Column("requested_by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column(
             "status",
-            sa.Enum("running", "done", "undone", name="removalstatus", native_enum=False, length=32),
+            sa.Enum("running", "done", name="removalstatus", native_enum=False, length=32),
             nullable=False,
         ),
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
@@ -237,7 +237,6 @@ def upgrade() -> None:
                 "removal.finished",
                 "sweep.finished",
                 "finding.repaired",
-                "job.replayed",
                 name="event",
                 native_enum=False,
                 length=32,
