@@ -9,11 +9,10 @@ from sqlalchemy import select
 
 import tests.breaches
 import tests.breaches_of_work  # noqa: F401
-from models import AuditEvent, Database, Event, Finding, Grant, Membership, settings
+from models import AuditEvent, Database, Event, Finding, Grant, Membership
 from models.base import Base
-from models.settings import PREFIX
 from tests.conftest import DATABASES, Create
-from tests.healthy import make_world, snapshot
+from tests.healthy import OPERATOR, make_world, snapshot
 from tests.people import make_guest
 from tests.planting import BREACHES, Breach, Scene, plant
 from tests.rows import World, share
@@ -34,18 +33,15 @@ class Ground:
 
 @pytest.fixture(scope="module", params=DATABASES)
 def made(request: pytest.FixtureRequest, create: Callable[[str], Create]) -> Iterator[Ground]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(f"{PREFIX}OPERATORS", "operator@ops.example")
-        settings.cache_clear()
-        database = Database(create(request.param)("sweeps"))
-        yield Ground(database, make_world(database))
-        database.engine.dispose()
-    settings.cache_clear()
+    database = Database(create(request.param)("sweeps"))
+    yield Ground(database, make_world(database))
+    database.engine.dispose()
 
 
 @pytest.fixture
-def ground(made: Ground) -> Iterator[Ground]:
+def ground(made: Ground, choose: Callable[..., None]) -> Iterator[Ground]:
     """The world, which every test leaves as healthy as it was, whatever became of it."""
+    choose(operators=OPERATOR)
     yield made
     sweep_and_repair(made.database)
 

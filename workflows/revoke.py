@@ -29,7 +29,7 @@ from models import (
     record,
 )
 from workflows.permissions import Action, permit
-from workflows.refusals import LastAdmin, NotFound
+from workflows.refusals import Conflict, LastAdmin, NotFound
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def remove(session: Session, ids: Collection[int], *, by: Membership) -> Removal
     """Delete memberships: one mark on each ends all its access at once, whatever it was (R51, R52).
 
     What lies behind them is closed by a job. Deleting again what is deleted returns the removal that did it.
-    Raises NotFound, LastAdmin.
+    Raises NotFound, LastAdmin, and Conflict where their invitations have just ended.
     """
     permit(session, by, Action.REMOVE)
     session.execute(select(Account.id).where(Account.id == by.account_id).with_for_update(key_share=True))
@@ -156,7 +156,8 @@ def _keep_an_admin(session: Session, account_id: int, leaving: Sequence[Membersh
 def _earlier(session: Session, people: Sequence[Membership]) -> Removal:
     earlier = session.get(Removal, next((each.removal_id for each in people if each.removal_id), None) or 0)
     if earlier is None:
-        raise NotFound
+        # An invitation's end took the seat: there is nothing left to delete.
+        raise Conflict
     return earlier
 
 
