@@ -1,0 +1,1 @@
+"""Killing each workflow at every statement that it makes."""
