@@ -164,8 +164,7 @@ def asgi() -> ASGIApp:
 def _open() -> Database:
     """Return the database, which tells workers and open pages what changes. Raises Misconfigured."""
     chosen = settings()
-    embedded.make_directory(chosen.data_dir)
-    database = Database(chosen.database)
+    database = together.opened(chosen)
     if not is_current(database):
         raise Misconfigured("the database is not at this version: run `guestlist migrate`")
     database.on_commit(Bell(connect(chosen.broker), Live(chosen.redis)))

@@ -16,6 +16,7 @@ from models import Database, Settings, settings
 from models.schema import migrate
 from models.settings import PREFIX
 from workflows import demo_data
+from workflows.checks import require_known
 from workflows.passwords import hash_password
 
 POLL_SECONDS = 0.1
@@ -34,11 +35,17 @@ def choose(port: int | None, data_dir: Path | None) -> Settings:
 
 
 def migrated(chosen: Settings) -> Database:
-    """Return the database, at this version."""
-    embedded.make_directory(chosen.data_dir)
-    database = Database(chosen.database)
+    """Return the database, at this version. Raises Misconfigured."""
+    database = opened(chosen)
     migrate(database)
     return database
+
+
+def opened(chosen: Settings) -> Database:
+    """Return the database, as it is. Raises Misconfigured."""
+    require_known(chosen.sweep_repair)
+    embedded.make_directory(chosen.data_dir)
+    return Database(chosen.database)
 
 
 def seed(database: Database) -> None:

@@ -18,6 +18,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PREFIX = "GUESTLIST_"
 # A Unix socket's path has room for 108 bytes on Linux, 104 on macOS.
 SOCKET_PATH_LIMIT = 100
+# All tokens are made from the key, and are worth no more than it is.
+SHORTEST_KEY = 32
 Cron = Annotated[str, Field(pattern=r"^(\S+ ){4}\S+$")]
 SCHEMES = {
     "database_url": ("sqlite", "postgresql", "postgresql+psycopg"),
@@ -56,6 +58,9 @@ class Settings(BaseSettings):
         description="Information about the product in invitation mails",
     )
     base_url: str = Field("http://127.0.0.1:8000", description="Where all links lead, and where to serve by default")
+    hosts: Annotated[list[str], NoDecode] = Field(
+        [], description="Names beside that of BASE_URL to answer requests to, by commas"
+    )
     bind: str = Field("", description="host:port to listen on; empty: those of BASE_URL")
     secret_key: str = Field("", description="Signs cookies, makes tokens; empty: made and kept in the data directory")
     operators: Annotated[list[str], NoDecode] = Field([], description="Addresses of platform operators, by commas")
@@ -88,7 +93,7 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much the logs say")
 
-    @field_validator("operators", "sweep_repair", mode="before")
+    @field_validator("operators", "sweep_repair", "hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip().lower() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -100,6 +105,13 @@ class Settings(BaseSettings):
         if value and urlsplit(value).scheme not in allowed:
             raise ValueError(f"must begin with one of {', '.join(f'{scheme}://' for scheme in allowed)}")
         return value.rstrip("/") if info.field_name == "base_url" else value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: str) -> str:
+        if value and len(value) < SHORTEST_KEY:
+            raise ValueError(f"shorter than {SHORTEST_KEY} characters; choose a longer random one")
+        return value
 
     @cached_property
     def database(self) -> str:
@@ -175,13 +187,3 @@ def load(**overrides: object) -> Settings:
 def settings() -> Settings:
     """Return this process's settings, loaded once. Raises Misconfigured."""
     return load()
-
-
-def as_markdown() -> str:
-    """Return the table of all settings that the README holds, with their limits and defaults."""
-    lines = ["| setting | default | what it is |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        given = field.default
-        shown = ", ".join(given) if isinstance(given, list) else "" if given is None else str(given)
-        lines.append(f"| `{PREFIX}{name.upper()}` | {f'`{shown}`' if shown else ''} | {field.description} |")
-    return "\n".join(lines)

@@ -3,8 +3,19 @@
 import re
 from pathlib import Path
 
-from models.settings import as_markdown as settings_table
+from models.settings import PREFIX, Settings
 from workflows.permissions import as_markdown as permissions_table
+
+
+def settings_table() -> str:
+    """Return the table of all settings, with their defaults."""
+    lines = ["| setting | default | what it is |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        given = field.default
+        shown = ", ".join(given) if isinstance(given, list) else "" if given is None else str(given)
+        lines.append(f"| `{PREFIX}{name.upper()}` | {f'`{shown}`' if shown else ''} | {field.description} |")
+    return "\n".join(lines)
+
 
 README = Path(__file__).parent.parent / "README.md"
 PARTS = {"permissions": permissions_table, "settings": settings_table}

@@ -51,12 +51,12 @@ def test_r7_what_cannot_be_mailed_is_refused_with_its_reason(typed: str, reason:
 
 
 def test_tokens_are_ours_alone(choose: Callable[..., None]) -> None:
-    choose(secret_key="one key")
+    choose(secret_key="one key of two, long enough for both")
     token, signed = token_for(LinkPurpose.ACTIVATE, "<1@a>"), sign_unsubscribe(7)
     others = {token_for(LinkPurpose.RESET, "<1@a>"), token_for(LinkPurpose.ACTIVATE, "<2@a>")}
     assert len(token) == 43 and token not in others and token_for(LinkPurpose.ACTIVATE, "<1@a>") == token
     assert read_unsubscribe(signed) == 7
     for forged in ("", "7", f"8{signed[1:]}", signed[:-2], "x" * 1_000_000, "\u00fc.\u00fc"):
         assert read_unsubscribe(forged) is None
-    choose(secret_key="another key")
+    choose(secret_key="the other key of two, as long as one")
     assert token_for(LinkPurpose.ACTIVATE, "<1@a>") != token and read_unsubscribe(signed) is None

@@ -140,6 +140,8 @@ def test_every_command_explains_itself(command: str) -> None:
         ({"SMTPURL": "smtp://x"}, "did you mean GUESTLIST_SMTP_URL?"),
         ({"DATABASE_URL": "mysql://x/y"}, "GUESTLIST_DATABASE_URL"),
         ({"WORKER_THREADS": "many"}, "GUESTLIST_WORKER_THREADS"),
+        ({"SECRET_KEY": "short"}, "GUESTLIST_SECRET_KEY: shorter than 32"),
+        ({"SWEEP_REPAIR": "grant_past_end, grant_past"}, "GUESTLIST_SWEEP_REPAIR: there is no check “grant_past”"),
         ({"DATA_DIR": "/dev/null/here"}, "GUESTLIST_DATA_DIR: cannot write"),
         ({"DATABASE_URL": f"postgresql://nobody@{NOWHERE}/nothing"}, "database: "),
     ],
@@ -216,7 +218,8 @@ def test_doctor_finds_everything_well(stack: Stack) -> None:
     [
         ({"GUESTLIST_BROKER_URL": f"redis://{NOWHERE}"}, {"broker", "redis keeps", "live events"}),
         ({"GUESTLIST_SMTP_URL": f"smtp://{NOWHERE}"}, {"mail server"}),
-        ({"GUESTLIST_SECRET_KEY": "short"}, {"secret key"}),
+        ({"GUESTLIST_SECRET_KEY": "short"}, {"settings"}),
+        ({"GUESTLIST_SWEEP_REPAIR": "grant_past"}, {"settings"}),
     ],
 )
 def test_doctor_says_what_is_wrong(stack: Stack, chosen: dict[str, str], wrong: set[str]) -> None:

@@ -77,7 +77,7 @@ def create_app(settings: Settings, database: Database) -> Flask:
     app.extensions["settings"] = settings
     # Mending an address would lead to whatever host the request names: all links come from BASE_URL.
     app.url_map.merge_slashes = False
-    shield(app)
+    shield(app, base_url=settings.base_url)
     guard_views(app, database)
     # After the guard, so that who may not act at all hears that, and not about tokens.
     csrf = CSRFProtect(app)

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models import Database, News, Settings
 from models.news import CHANNEL
+from webapp.own_names import only_own_names
 from webapp.streams import Reader, Told, look, read_on
 from webapp.visit import SECRET
 from workflows.refusals import Refusal
@@ -141,7 +142,7 @@ class Streams:
                 _put(self._queues[reader], None)
 
 
-def create_root(settings: Settings, database: Database, app: Flask) -> Starlette:
+def create_root(settings: Settings, database: Database, app: Flask) -> ASGIApp:
     """Return the ASGI application: the stream, and under everything else the pages."""
     streams = Streams(settings, database)
 
@@ -152,10 +153,11 @@ def create_root(settings: Settings, database: Database, app: Flask) -> Starlette
             return PlainTextResponse(refusal.sentence, refusal.status, headers=HEADERS)
         return StreamingResponse(streams.follow(reader), media_type="text/event-stream", headers=HEADERS)
 
-    return Starlette(
+    root = Starlette(
         routes=[Route("/notifications/stream", stream, methods=["GET"]), Mount("/", _pages(app))],
         lifespan=lambda _: streams.running(),
     )
+    return only_own_names(root, settings)
 
 
 def _pages(app: Flask) -> ASGIApp:

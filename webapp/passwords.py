@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from models import LinkPurpose, User
 from webapp.access import database, needs
 from webapp.forms import ForgotForm, PasswordForm
-from webapp.shield import keep_secret
 from workflows.activate import activate, ask_reset, find_link, reset_password
 from workflows.address import normalise
 from workflows.passwords import hash_password
@@ -86,7 +85,6 @@ def asked() -> str:
 
 
 def _show(token: str, purpose: LinkPurpose, refusal: Refusal | None = None, name: str = "") -> ResponseReturnValue:
-    keep_secret()
     with database().reading() as session:
         user = find_link(session, token, purpose).user
     if purpose is LinkPurpose.ACTIVATE and user.is_registered:
@@ -96,7 +94,6 @@ def _show(token: str, purpose: LinkPurpose, refusal: Refusal | None = None, name
 
 
 def _finish(token: str, purpose: LinkPurpose, sent: PasswordForm, finish: Finish) -> ResponseReturnValue:
-    keep_secret()
     with database().reading() as session:
         find_link(session, token, purpose)
     try:

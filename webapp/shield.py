@@ -2,25 +2,23 @@
 
 from uuid import uuid4
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from models.audit import request_id
 
+TLS_FOR_A_YEAR = f"max-age={365 * 24 * 3600}; includeSubDomains"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
-def shield(app: Flask) -> None:
+def shield(app: Flask, *, base_url: str) -> None:
     """Name every request, and put the headers on every answer."""
     app.before_request(_name)
     app.after_request(_cover)
-
-
-def keep_secret() -> None:
-    """Say that the address of this page is a secret: it is sent nowhere and kept nowhere."""
-    g.is_secret = True
+    if base_url.startswith("https://"):
+        app.after_request(_insist_on_tls)
 
 
 def _name() -> None:
@@ -28,7 +26,8 @@ def _name() -> None:
 
 
 def _cover(response: Response) -> Response:
-    is_secret = g.get("is_secret", False)
+    # The address of a page behind a mailed link is a secret, whatever the answer is: it is sent nowhere.
+    is_secret = "token" in (request.view_args or {})
     headers = response.headers
     headers["X-Request-Id"] = request_id.get()
     headers["X-Content-Type-Options"] = "nosniff"
@@ -37,4 +36,9 @@ def _cover(response: Response) -> Response:
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     if request.endpoint is None or not request.endpoint.endswith("static"):
         headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _insist_on_tls(response: Response) -> Response:
+    response.headers["Strict-Transport-Security"] = TLS_FOR_A_YEAR
     return response

@@ -4,7 +4,6 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from webapp.access import database, needs
-from webapp.shield import keep_secret
 from workflows.notify import mute
 from workflows.permissions import Action
 from workflows.refusals import LinkDead
@@ -32,7 +31,6 @@ def silence(token: str) -> ResponseReturnValue:
 
 
 def _whose(token: str) -> int:
-    keep_secret()
     user_id = read_unsubscribe(token)
     if user_id is None:
         raise LinkDead

@@ -1,5 +1,8 @@
 """Every check of a sweep, in the order of repair: what owns comes before what it owns."""
 
+from collections.abc import Iterable
+
+from models.settings import Misconfigured
 from workflows.checks import grants, invitations, members, sight, work
 from workflows.checks.check import Check, evidence
 
@@ -7,4 +10,11 @@ CHECKS: dict[str, Check] = {
     check.name: check for check in [*work.CHECKS, *members.CHECKS, *grants.CHECKS, *invitations.CHECKS, *sight.CHECKS]
 }
 
-__all__ = ["CHECKS", "Check", "evidence"]
+__all__ = ["CHECKS", "Check", "evidence", "require_known"]
+
+
+def require_known(names: Iterable[str]) -> None:
+    """Return if there is a check of every name that the settings let mend itself. Raises Misconfigured."""
+    for name in names:
+        if name not in CHECKS:
+            raise Misconfigured(f"GUESTLIST_SWEEP_REPAIR: there is no check “{name}”; there are {', '.join(CHECKS)}")
