@@ -135,7 +135,7 @@ def sweep(repair: bool, as_json: bool) -> int:
 @click.option("--url", help="Of the running instance; otherwise BASE_URL.")
 def demo(url: str | None) -> int:
     """Play the whole story against a running instance, with its demo account."""
-    from webapp.story import play  # noqa: PLC0415
+    from webapp.play import play  # noqa: PLC0415
 
     return 0 if play(url or settings().base_url) else FOUND
 

@@ -2,11 +2,15 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, now
+
+if TYPE_CHECKING:
+    from models.invitation import Invitation
 
 
 class User(Base):
@@ -63,3 +67,4 @@ class Link(Base):
     revoked_at: Mapped[datetime | None]
 
     user: Mapped[User] = relationship()
+    invitation: Mapped["Invitation | None"] = relationship()

@@ -41,6 +41,7 @@ def test_r10_opening_the_page_changes_nothing_however_often(stack: Stack, purpos
 def test_r10_sending_it_sets_the_password_and_leads_to_sign_in(stack: Stack) -> None:
     nora, admin = fresh(), Admin(stack, stack.account())
     path = invited(stack, admin, nora, name="Typed by Ada")
+    assert 'value="Typed by Ada"' in stack.client().get(path).text
 
     answer = activate(stack, path, name="Nora New")
 

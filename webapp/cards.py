@@ -11,7 +11,7 @@ from models import Card, Company, Contact, Membership, MessageKind, Note, Task
 from webapp.access import acting, here, needs
 from webapp.display import address_of
 from webapp.errors import answers_on
-from webapp.forms import CardForm, FieldsForm, TaskForm, TextForm, day
+from webapp.forms import Asked, CardForm, FieldsForm, TaskForm, TextForm, day
 from webapp.visit import KINDS, Here
 from workflows.converse import addressable, chat_of
 from workflows.grant import participants
@@ -26,15 +26,14 @@ FIELD = "field-"
 
 def list_page(refusal: Refusal | None = None) -> str:
     """Return the page that lists the account's leads or customers, newest first."""
-    found, wanted = here(), request.args.get("q", "").replace("\x00", "").strip()[:100]
-    page = max(0, min(request.args.get("page", 0, type=int) or 0, 10_000))
+    found, asked = here(), Asked.read()
     own = select(Card).where(
         Card.account_id == found.by.account_id, Card.kind == KINDS[g.path["kind"]], Card.deleted_at.is_(None)
     )
-    matching = own.where(Card.name.icontains(wanted, autoescape=True)) if wanted else own
-    newest = matching.order_by(Card.id.desc()).limit(PER_PAGE + 1).offset(page * PER_PAGE)
+    matching = own.where(Card.name.icontains(asked.q, autoescape=True)) if asked.q else own
+    newest = matching.order_by(Card.id.desc()).limit(PER_PAGE + 1).offset(asked.page * PER_PAGE)
     cards = found.session.scalars(newest.options(selectinload(Card.contact), selectinload(Card.company))).all()
-    shown = {"cards": cards[:PER_PAGE], "has_more": len(cards) > PER_PAGE, "page": page, "wanted": wanted}
+    shown = {"cards": cards[:PER_PAGE], "has_more": len(cards) > PER_PAGE, "asked": asked}
     choices = {"contacts": _own(found, Contact, None), "companies": _own(found, Company, None)}
     return render_template("pages/cards.html", refusal=refusal, kind=g.path["kind"], **shown, **choices)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from models import Card, Company, Contact
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
-from webapp.forms import CompanyForm, ContactForm
+from webapp.forms import Asked, CompanyForm, ContactForm
 from workflows.acquaint import LONGEST, Known, create_company, create_contact, edit_company, edit_contact
 from workflows.permissions import Action
 from workflows.refusals import NotFound, Refusal
@@ -147,13 +147,12 @@ def change_company(company_id: int) -> ResponseReturnValue:
 
 
 def _list(sort: Sort[Known], refusal: Refusal | None) -> str:
-    found, wanted = here(), request.args.get("q", "").replace("\x00", "").strip()[:100]
-    page = max(0, min(request.args.get("page", 0, type=int) or 0, 10_000))
+    found, asked = here(), Asked.read()
     own = select(sort.table).where(sort.table.account_id == found.by.account_id)
-    matching = own.where(sort.table.name.icontains(wanted, autoescape=True)) if wanted else own
-    newest = matching.order_by(sort.table.id.desc()).limit(PER_PAGE + 1).offset(page * PER_PAGE)
+    matching = own.where(sort.table.name.icontains(asked.q, autoescape=True)) if asked.q else own
+    newest = matching.order_by(sort.table.id.desc()).limit(PER_PAGE + 1).offset(asked.page * PER_PAGE)
     known = found.session.scalars(newest).all()
-    shown = {"known": known[:PER_PAGE], "has_more": len(known) > PER_PAGE, "page": page, "wanted": wanted}
+    shown = {"known": known[:PER_PAGE], "has_more": len(known) > PER_PAGE, "asked": asked}
     return render_template("pages/contacts.html", refusal=refusal, sort=sort, longest=LONGEST, **shown)
 
 

@@ -4,7 +4,6 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Flask, current_app, g, request
 from flask_wtf.csrf import generate_csrf
@@ -79,11 +78,7 @@ def _is_removed(membership: Membership | None) -> bool:
 def _zoned(moment: datetime) -> datetime:
     """Return the moment in the time zone of the account at hand."""
     found: Here | None = g.get("here")
-    name = found.membership.account.time_zone if found and found.membership else "UTC"
-    try:
-        return moment.astimezone(ZoneInfo(name))
-    except (ZoneInfoNotFoundError, ValueError):
-        return moment
+    return moment.astimezone(found.membership.account.zone) if found and found.membership else moment
 
 
 def _when(moment: datetime) -> str:

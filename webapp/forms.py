@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from flask import request
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
@@ -43,6 +43,19 @@ class Form(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             raise BadInput(_sentence(error)) from None
+
+
+class Asked(BaseModel):
+    """What a list is asked for in its address: a part of a name, and which page. What is not sensible is left out."""
+
+    q: str = ""
+    page: int = 0
+
+    @classmethod
+    def read(cls) -> Self:
+        """Return what the address asks for."""
+        page = request.args.get("page", 0, type=int) or 0
+        return cls(q=request.args.get("q", "").replace("\x00", "").strip()[:100], page=max(0, min(page, 10_000)))
 
 
 class SignInForm(Form):
@@ -146,25 +159,18 @@ def day(typed: str) -> date | None:
         raise BadInput(f"“{typed[:40]}” is not a date, written as year-month-day.") from None
 
 
-def end_of_day(typed: str, zone: str) -> datetime | None:
+def end_of_day(typed: str, zone: ZoneInfo) -> datetime | None:
     """Return the moment in which the typed day is over in a time zone; None where none was typed. Raises BadEndDate."""
     try:
         last = day(typed)
         if last is None:
             return None
-        ends_at = datetime.combine(last + timedelta(days=1), time(), _zone(zone)).astimezone(UTC)
+        ends_at = datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
     except (BadInput, OverflowError):
         raise BadEndDate(typed[:40]) from None
     if ends_at <= now():
         raise BadEndDate(typed[:40])
     return ends_at
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
 
 
 def _sentence(error: ValidationError) -> str:

@@ -84,12 +84,17 @@ def asked() -> str:
     return render_template("pages/asked.html")
 
 
-def _show(token: str, purpose: LinkPurpose, refusal: Refusal | None = None, name: str = "") -> ResponseReturnValue:
+def _show(
+    token: str, purpose: LinkPurpose, refusal: Refusal | None = None, name: str | None = None
+) -> ResponseReturnValue:
     with database().reading() as session:
-        user = find_link(session, token, purpose).user
+        link = find_link(session, token, purpose)
+        user, invitation = link.user, link.invitation
+        called = invitation.membership.name if invitation else ""
     if purpose is LinkPurpose.ACTIVATE and user.is_registered:
         return _already(AlreadyRegistered())
-    shown = render_template("pages/password.html", purpose=purpose, email=user.email, refusal=refusal, name=name)
+    filled = {"email": user.email, "name": called if name is None else name}
+    shown = render_template("pages/password.html", purpose=purpose, refusal=refusal, **filled)
     return shown, refusal.status if refusal else 200
 
 

@@ -1,13 +1,12 @@
-"""Play the whole story against a running instance, as its people would: by pages, forms, streams and mail."""
+"""The steps of the whole story, as its people take them: by pages, forms, streams and mail."""
 
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from time import perf_counter
 
-import click
+from sqlalchemy import select
 
 from models import Database, Grant, Membership, MembershipStatus, now, settings
 from webapp.visitor import Visitor, expect, links
@@ -15,7 +14,6 @@ from workflows.demo_data import ADMIN, PASSWORD, SLUG
 
 HERE = f"/a/{SLUG}"
 NEW_PASSWORD = "a password made for this story"  # noqa: S105
-Step = Callable[["Story"], str]
 
 
 class Story:
@@ -39,24 +37,6 @@ class Story:
     def grant(self, text: str) -> None:
         """Address the guest in the card's chat."""
         self.admin.post(f"{self.card}/chat", text=text, to=self.membership)
-
-
-def play(url: str) -> bool:
-    """Play every step, printing what it saw and its time; return whether all went as told."""
-    story, told = Story(url), 0
-    for title, step in STEPS:
-        started = perf_counter()
-        try:
-            saw = step(story)
-        except AssertionError as broken:
-            click.secho(f"  ✗ {title}", fg="red")
-            click.echo(f"      {broken}")
-            break
-        told += 1
-        click.echo(f"  {click.style('✓', fg='green')} {title:<58} {perf_counter() - started:6.2f} s")
-        click.echo(click.style(f"      {saw}", dim=True))
-    click.echo(f"{told} of {len(STEPS)} steps went as told.")
-    return told == len(STEPS)
 
 
 def sign_in(story: Story) -> str:
@@ -210,25 +190,8 @@ def _breach(membership_id: int) -> Iterator[int]:
     with database.transaction() as session:
         membership = session.get_one(Membership, membership_id)
         membership.status, membership.deleted_at = MembershipStatus.DELETED, now() - timedelta(hours=1)
-        grant = session.query(Grant).filter_by(membership_id=membership_id, revoked_at=None).one()
+        grant = session.scalars(
+            select(Grant).where(Grant.membership_id == membership_id, Grant.revoked_at.is_(None))
+        ).one()
     yield grant.id
     database.engine.dispose()
-
-
-STEPS: tuple[tuple[str, Step], ...] = (
-    ("An admin signs in", sign_in),
-    ("The admin adds a free user by form", add_free_user),
-    ("A worker sends the new person's mail", new_person_mail),
-    ("Inviting the same person again is refused", invite_twice),
-    ("The person sets a password by the link", activate),
-    ("The guest signs in, and sees nothing yet", guest_arrives),
-    ("The admin prepares a lead", prepare_card),
-    ("An internal chat message gives access", give_access),
-    ("What the guest may do", guest_may),
-    ("What the guest may not do", guest_may_not),
-    ("The red icon closes this card", remove_participant),
-    ("Deleting the free user ends everything", delete_free_user),
-    ("Inviting the registered person again", invite_again),
-    ("A sweep finds and mends planted access", sweep),
-    ("The admin tidies up", tidy_up),
-)

@@ -23,7 +23,7 @@ def chat() -> ResponseReturnValue:
     asked_at = now()
     sent = ChatForm.read()
     with acting() as found:
-        ends_at = end_of_day(sent.expires_on, found.by.account.time_zone) if found.may(Action.GRANT) else None
+        ends_at = end_of_day(sent.expires_on, found.by.account.zone) if found.may(Action.GRANT) else None
         when = {"ends_at": ends_at, "asked_at": asked_at}
         say(found.session, found.on, by=found.by, text=sent.text, to=sent.to, **when)
     return redirect(url_for("cards.card"), 303)

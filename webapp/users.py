@@ -1,11 +1,11 @@
 """Settings, Users: invite people, and see where each invitation stands (R1, R2, R6)."""
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
-from webapp.forms import InviteForm, end_of_day
+from webapp.forms import Asked, InviteForm, end_of_day
 from webapp.seats import seats_of
 from workflows.invite import cancel_invitation, invite, resend_invitation
 from workflows.permissions import Action
@@ -18,10 +18,9 @@ GROUPS = (("free", "Free users"), ("member", "Members"), ("admin", "Admins"))
 def users_page(refusal: Refusal | None = None) -> str:
     """Return the page that lists everybody of the account, newest first."""
     found = here()
-    wanted = request.args.get("q", "").replace("\x00", "").strip()[:100]
-    page = max(0, min(request.args.get("page", 0, type=int) or 0, 10_000))
-    seats, has_more = seats_of(found.session, found.by.account_id, wanted=wanted, page=page)
-    shown = {"seats": seats, "wanted": wanted, "page": page, "has_more": has_more}
+    asked = Asked.read()
+    seats, has_more = seats_of(found.session, found.by.account_id, wanted=asked.q, page=asked.page)
+    shown = {"seats": seats, "asked": asked, "has_more": has_more}
     return render_template("pages/users.html", refusal=refusal, groups=GROUPS, **shown)
 
 
@@ -39,7 +38,7 @@ def add() -> ResponseReturnValue:
     """Invite somebody: the answer waits for neither detection nor mail."""
     sent = InviteForm.read()
     with acting() as found:
-        ends_at = end_of_day(sent.expires_on, found.by.account.time_zone)
+        ends_at = end_of_day(sent.expires_on, found.by.account.zone)
         about = {"email": sent.email, "name": sent.name, "group": sent.group}
         invite(found.session, by=found.by, ends_at=ends_at, **about)
     return redirect(url_for(".listed"), 303)

@@ -6,7 +6,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from models import Card, Grant, Group, Membership, MembershipStatus, now
-from workflows.refusals import AccessEnded, Forbidden, NotFound
+from workflows.refusals import AccessEnded, Forbidden, NotFound, Refusal
 
 
 class Role(StrEnum):
@@ -131,6 +131,15 @@ def permit(session: Session, by: Membership, action: Action, *, card: Card | Non
         raise NotFound
     if not may(role, action):
         raise Forbidden
+
+
+def is_permitted(session: Session, by: Membership, action: Action, *, card: Card | None = None) -> bool:
+    """Return whether `permit` would let them."""
+    try:
+        permit(session, by, action, card=card)
+    except Refusal:
+        return False
+    return True
 
 
 def is_in_force(membership: Membership) -> bool:

@@ -2,10 +2,9 @@
 
 from sqlalchemy.orm import Session
 
-from models import Account, Card, Membership, Message, MessageKind, NewsKind, announce
+from models import Account, Card, Message, MessageKind, NewsKind, announce
 from workflows.notify import notify
-from workflows.permissions import Action, permit
-from workflows.refusals import Refusal
+from workflows.permissions import Action, is_permitted
 from workflows.tend import LONGEST_TEXT
 
 
@@ -24,15 +23,7 @@ def receive(session: Session, message_id: int, *, text: str) -> Message | None:
     answer.text = text.replace("\x00", "")[:LONGEST_TEXT]
     session.add(answer)
     session.flush()
-    if asked.author is not None and _may_read(session, asked.author, card):
+    if asked.author is not None and is_permitted(session, asked.author, Action.READ_CARD, card=card):
         notify(session, answer, [asked.author])
     announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
     return answer
-
-
-def _may_read(session: Session, author: Membership, card: Card) -> bool:
-    try:
-        permit(session, author, Action.READ_CARD, card=card)
-    except Refusal:
-        return False
-    return True
