@@ -106,7 +106,7 @@ def compose_invitation(session: Session, row: Row[Any], *, at: datetime) -> Comp
 
 def compose_reset(session: Session, row: Row[Any], *, at: datetime) -> Composed | Obstacle:
     """Return the letter with a link to a new password, for the address that the person has now."""
-    user = session.get(User, row.user_id)
+    user = session.get(User, row.user_id or 0)
     if user is None or user.email != row.to_address:
         return Obstacle("nobody has this address any more")
     held = exists().where(Membership.user_id == user.id, Membership.status != MembershipStatus.DELETED)

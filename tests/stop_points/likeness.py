@@ -23,7 +23,9 @@ def likeness(database: Database) -> Likeness:
         for name, table in Base.metadata.tables.items():
             columns = [column for column in table.columns if not column.primary_key and column.name not in DRAWN]
             for row in session.execute(select(*columns)):
-                seen[name, tuple((each.name, _told(each, value)) for each, value in zip(columns, row, strict=True))] += 1
+                seen[
+                    name, tuple((each.name, _told(each, value)) for each, value in zip(columns, row, strict=True))
+                ] += 1
     return seen
 
 

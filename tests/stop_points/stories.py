@@ -72,9 +72,7 @@ def granting(database: Database) -> Act:
 def revoking(database: Database) -> Act:
     team, card, guests = _shared(database, guests=2)
     guest = guests[0].membership_id
-    return lambda session: revoke_grant(
-        session, session.get_one(Card, card.id), guest, by=_member(session, team.admin)
-    )
+    return lambda session: revoke_grant(session, session.get_one(Card, card.id), guest, by=_member(session, team.admin))
 
 
 def removing(database: Database) -> Act:

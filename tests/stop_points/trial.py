@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -69,8 +69,7 @@ class Ground:
         yield from self._sweep_violations(url)
 
     def _tell(self, url: str, stop: Stop | None = None) -> None:
-        database = Database(url)
-        fuse = Fuse(database, stop)
+        fuse = Fuse(database := _at(url), stop)
         with working(database), database.transaction() as session:
             self.act(session)
         self._trace.write_text(json.dumps(fuse.statements))
@@ -124,7 +123,7 @@ class Ground:
 
 
 def _resume(url: str) -> None:
-    resume(Database(url))
+    resume(_at(url))
 
 
 def _differs(sentence: str, wanted: Likeness, seen: Likeness) -> Iterator[str]:
@@ -135,8 +134,13 @@ def _differs(sentence: str, wanted: Likeness, seen: Likeness) -> Iterator[str]:
 @contextmanager
 def _opened(url: str) -> Iterator[Database]:
     """Open a database for a moment: nobody may hold a connection when it is copied, or a process is forked."""
-    database = Database(url)
     try:
-        yield database
+        yield _at(url)
     finally:
-        database.engine.dispose()
+        _at(url).engine.dispose()
+
+
+@cache
+def _at(url: str) -> Database:
+    # One for all copies, which follow each other at the same place: statements are compiled once.
+    return Database(url)
