@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
@@ -17,7 +18,7 @@ from sqlalchemy import func, select
 
 from models import Database, Job, JobStatus, now
 from models.settings import PREFIX
-from tests.browser import Browser
+from tests.browser import PLAIN, Browser
 from tests.people import Lead, Person, Team, make_card, make_guest, make_team
 from tests.process import Process, until
 
@@ -38,6 +39,21 @@ IMPATIENT = {
 }
 
 
+@dataclass(frozen=True)
+class Mail:
+    """A mail as it arrived, and what it is asked for by, read once."""
+
+    arrived: int
+    to: str
+    template: str
+    mail: EmailMessage
+
+    @classmethod
+    def read(cls, path: Path) -> "Mail":
+        mail = BytesParser(policy=policy.default).parsebytes(path.read_bytes())
+        return cls(path.stat().st_mtime_ns, str(mail["Delivered-To"]), str(mail["X-Guestlist-Template"]), mail)
+
+
 class Stack:
     """Everything a story needs: forms go in at `.url`, mails come out of `.mails()`."""
 
@@ -48,7 +64,7 @@ class Stack:
         self.settings = {PREFIX + name: value for name, value in chosen.items()}
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | self.settings
         self.database = Database(database_url)
-        self._mails: dict[Path, EmailMessage] = {}
+        self._mails: dict[str, Mail] = {}
         self._closing = ExitStack()
         commands = {
             "valkey": (sys.executable, "-m", "jobs.embedded"),
@@ -63,7 +79,7 @@ class Stack:
     def start(self) -> None:
         """Start every process; return when pages are answered."""
         for each in self.processes.values():
-            self._closing.callback(each.stop)
+            self._closing.callback(each.kill)
             each.start()
         self.wait_for_web()
 
@@ -78,6 +94,7 @@ class Stack:
             until(lambda: work.has_said("ready for action"), what="the workers", within=60)
 
     def close(self) -> None:
+        """Pull the plug: that each process ends well when asked to is a story of its own."""
         self._closing.close()
         self.database.engine.dispose()
 
@@ -127,13 +144,12 @@ class Stack:
 
     def mails_now(self, to: str, *, template: str = "") -> list[EmailMessage]:
         """Return what has arrived for an address until now. To prove silence, call `.idle()` first."""
-        for path in (self.home / "mail").glob("new/*"):
-            if path not in self._mails:
-                with suppress(FileNotFoundError):
-                    self._mails[path] = BytesParser(policy=policy.default).parsebytes(path.read_bytes())
-        arrived = [self._mails[path] for path in sorted(self._mails, key=lambda path: path.stat().st_mtime_ns)]
-        to_them = [mail for mail in arrived if to in str(mail["Delivered-To"])]
-        return [mail for mail in to_them if template in ("", mail["X-Guestlist-Template"])]
+        box = self.home / "mail" / "new"
+        for name in set(os.listdir(box) if box.exists() else ()) - self._mails.keys():
+            with suppress(FileNotFoundError):
+                self._mails[name] = Mail.read(box / name)
+        arrived = sorted(self._mails.values(), key=lambda mail: mail.arrived)
+        return [each.mail for each in arrived if to in each.to and template in ("", each.template)]
 
     def idle(self, *, within: float = 30) -> None:
         """Wait until no job is due or running, or will be within a few seconds: whatever was to happen has happened."""
@@ -152,7 +168,7 @@ class Stack:
         web = self.processes["web"]
         assert web.is_running, web.log()
         with suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/healthz").is_success
+            return httpx.get(f"{self.url}/healthz", verify=PLAIN, trust_env=False).is_success
         return False
 
 
