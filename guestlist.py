@@ -167,7 +167,7 @@ def _open() -> Database:
     database = together.opened(chosen)
     if not is_current(database):
         raise Misconfigured("the database is not at this version: run `guestlist migrate`")
-    database.on_commit(Bell(connect(chosen.broker), Live(chosen.redis)))
+    database.on_commit(Bell(database, connect(chosen.broker), Live(chosen.redis)))
     return database
 
 

@@ -20,7 +20,7 @@ logging.getLogger("apscheduler").setLevel(logging.WARNING)
 database = Database(settings().database)
 book = ledger.Ledger(database, settings())
 doorbell = broker.connect(settings().broker, [durable.Durable(book), TimeLimit(time_limit=TIME_LIMIT)])
-database.on_commit(bell.Bell(doorbell, live.Live(settings().redis)))
+database.on_commit(bell.Bell(database, doorbell, live.Live(settings().redis)))
 dramatiq.set_broker(doorbell)
 
 # An actor belongs to the broker that is set when it is imported.

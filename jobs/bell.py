@@ -8,27 +8,37 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+from sqlalchemy.exc import DBAPIError
+
 from jobs.broker import AWAY, Doorbell, ring
+from jobs.ledger import hand_over
 from jobs.live import Live
-from models import News
+from models import Database, News
 
 logger = logging.getLogger(__name__)
 Batch = tuple[list[tuple[int, str]], list[News]]
 T = TypeVar("T")
 BATCHES_AT_ONCE = 100
+# With so many messages in the queue, whoever rings next would wait behind them, whoever they are from.
+CROWD = 32
 FAREWELL_SECONDS = 1.0
 
 
 class Bell:
-    """A listener for `Database.on_commit`. What it cannot ring for, the relay will."""
+    """A listener for `Database.on_commit`. What it cannot ring for, the relay will.
 
-    def __init__(self, broker: Doorbell, live: Live) -> None:
+    While there is a crowd it leaves the ringing to the relay, which gives each account its turn.
+    """
+
+    def __init__(self, database: Database, broker: Doorbell, live: Live) -> None:
+        self._database = database
         self._broker = broker
         self._live = live
         self._starting = threading.Lock()
         self._ringer: threading.Thread | None = None
         self._process = 0
         self._is_away = False
+        self._is_crowded = False
 
     def __call__(self, jobs: list[tuple[int, str]], news: list[News]) -> None:
         """Note what a commit left behind; returns at once."""
@@ -67,17 +77,23 @@ class Bell:
                 return
 
     def _ring(self, jobs: list[tuple[int, str]]) -> None:
-        for job_id, actor in jobs:
+        room = CROWD - self._broker.depth() if self._is_crowded else CROWD
+        for job_id, actor in jobs[: max(room, 0)]:
             ring(self._broker, job_id, actor)
+        if later := [job_id for job_id, _ in jobs[max(room, 0) :]]:
+            with self._database.transaction() as session:
+                hand_over(session, later)
+        # Asked when nobody waits for the answer: a lone job finds the bell free.
+        self._is_crowded = self._broker.depth() >= CROWD
 
     def _try(self, act: Callable[[list[T]], None], what: list[T]) -> None:
         if not what:
             return
         try:
             act(what)
-        except AWAY as error:
+        except (*AWAY, DBAPIError) as error:
             if not self._is_away:
-                logger.warning("the broker is away, the relay will ring: %s", error)
+                logger.warning("the bell is silent, the relay will ring: %s", error)
             self._is_away = True
         else:
             self._is_away = False

@@ -11,12 +11,13 @@ from dramatiq import Broker, Message, Middleware
 from dramatiq.broker import MessageProxy
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
-from dramatiq.errors import BrokerConnectionError, ConnectionClosed
+from dramatiq.errors import BrokerConnectionError, ConnectionClosed, DecodeError
 from pika.exceptions import AMQPError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 QUEUE = "default"
+REDIS_ID = "redis_message_id"
 # What a broker that is away may raise.
 AWAY = (redis.RedisError, BrokerConnectionError, AMQPError, OSError)
 SOCKET_TIMEOUT = 3.0
@@ -35,7 +36,7 @@ class Listening(_RedisConsumer):
         self.key = f"{broker.namespace}:{queue_name}"
 
     def __next__(self) -> MessageProxy | None:
-        message: MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
+        message = self._next_bell()
         if message is None and self.outstanding_message_count < self.prefetch:
             try:
                 # Moves the head of the queue onto itself: a look that waits until there is one.
@@ -44,6 +45,19 @@ class Listening(_RedisConsumer):
                 raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
         elif message is None:
             time.sleep(FULL_PAUSE_SECONDS)
+        return message
+
+    def _next_bell(self) -> MessageProxy | None:
+        """Return the next message of ours. One that is not would end the thread that takes it up, or all of them."""
+        try:
+            message: MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
+        except DecodeError as error:
+            self.logger.warning("A message that cannot be read is dropped: %.500r", error.data)
+            return None
+        if message is not None and (message.queue_name != self.queue_name or REDIS_ID not in message.options):
+            self.logger.warning("A message that is not for this queue is dropped: %.500r", message)
+            self.queued_message_ids.discard(message.message_id)
+            return None
         return message
 
     def ack(self, message: MessageProxy) -> None:
@@ -111,6 +125,14 @@ def connect(url: str, middleware: Sequence[Middleware] = ()) -> Doorbell:
     kind: Any = RabbitDoorbell if urlsplit(url).scheme.startswith("amqp") else RedisDoorbell
     doorbell: Doorbell = kind(url, middleware)
     return doorbell
+
+
+def job_of(message: Message[None] | MessageProxy) -> int | None:
+    """Return the id of the job that a message rings for; None where it is no bell of ours."""
+    match message.args:
+        case (int(job_id),) if not message.kwargs:
+            return job_id
+    return None
 
 
 def ring(broker: Broker, job_id: int, actor: str) -> None:

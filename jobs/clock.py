@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 # A tick taken later than this was missed, and is caught up.
 LATE = timedelta(seconds=5)
 TRY_AGAIN = timedelta(seconds=5)
+# Of its pause between two looks, how long the relay may be busy with a line.
+BUSY_SHARE = 0.9
 LONGEST_LOOK_BACK = timedelta(days=5 * 366)
 
 
@@ -38,7 +40,8 @@ def run(database: Database, settings: Settings, relay: Relay, broker: Doorbell) 
     for name, (line, want) in schedules.items():
         trigger = CronTrigger.from_crontab(line, timezone=UTC)
         scheduler.add_job(tick, trigger, id=name, args=(database, name, trigger, want), next_run_time=now())
-    scheduler.add_job(relay.look, "interval", seconds=settings.relay_seconds)
+    pause = settings.relay_seconds
+    scheduler.add_job(relay.look, "interval", seconds=pause, args=(pause * BUSY_SHARE,))
     scheduler.add_job(_tidy, "interval", hours=1, args=(broker,))
     scheduler.start()
 
@@ -78,6 +81,7 @@ def last_due(trigger: CronTrigger, at: datetime) -> datetime | None:
 def _schedules(settings: Settings) -> dict[str, tuple[str, Callable[[Session], object]]]:
     return {
         "expire": (settings.expire_cron, lambda session: enqueue(session, "expire")),
+        "purge": (settings.purge_cron, lambda session: enqueue(session, "purge")),
         "sweep-access": (settings.sweep_access_cron, lambda session: begin_sweep(session, kind=SweepKind.ACCESS)),
         "sweep-invitations": (
             settings.sweep_invitations_cron,

@@ -5,17 +5,18 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
 import dramatiq
-from dramatiq import Actor, Broker
+from dramatiq import Actor, Broker, Worker
 from dramatiq.broker import MessageProxy
 from dramatiq.middleware import SkipMessage
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from jobs.broker import QUEUE
+from jobs.broker import QUEUE, job_of
 from jobs.ledger import Claim, Ledger, Overtaken
 from workflows.refusals import Refusal
 
@@ -35,42 +36,58 @@ class Durable(dramatiq.Middleware):
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
+        self._held: dict[int, Claim] = {}
 
     @property
     def actor_options(self) -> set[str]:
-        return {"on_dead", "throws"}
+        return {"on_dead", "throws", "within"}
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
         _in_hand.set(None)
+        job_id = job_of(message)
+        if job_id is None:
+            logger.warning("a message that names no job is dropped: %.500r", message)
+            raise SkipMessage("no bell of ours")
         try:
-            claim = self.ledger.claim(message.args[0])
+            claim = self.ledger.claim(job_id)
         except DBAPIError as error:
-            logger.warning("job %s not claimed, the relay will ring again: %s", message.args[0], error.orig)
+            logger.warning("job %s not claimed, the relay will ring again: %s", job_id, error.orig)
             raise SkipMessage("the database is away") from error
         if claim is None:
             raise SkipMessage("done, or not due")
+        self._held[job_id] = claim
         _in_hand.set((self.ledger, claim))
 
     def after_process_message(
         self,
         broker: Broker,
-        message: MessageProxy,  # noqa: ARG002
+        message: MessageProxy,
         *,
         result: object = None,  # noqa: ARG002
         exception: BaseException | None = None,
     ) -> None:
         hand = _in_hand.get()
+        if hand is not None:
+            self._held.pop(hand[1].job_id, None)
         if exception is None or hand is None or isinstance(exception, Overtaken):
             return
         _, claim = hand
         with suppress(Overtaken), self.ledger.database.transaction() as session:
-            if self.ledger.fail(session, claim, exception):
+            within = broker.actors[message.actor_name].options.get("within") or timedelta.max
+            if self.ledger.fail(session, claim, exception, within=within):
                 tell_of_death(broker, session, claim.actor, claim.arguments)
 
     def before_nack(self, broker: Broker, message: MessageProxy) -> None:
-        if message.actor_name not in broker.actors:
+        job_id = job_of(message)
+        if message.actor_name not in broker.actors and job_id is not None:
             with self.ledger.database.transaction() as session:
-                self.ledger.bury(session, message.args[0], f"There is no actor {message.actor_name!r}.")
+                self.ledger.bury(session, job_id, message.actor_name, f"There is no actor {message.actor_name!r}.")
+
+    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
+        # Whoever was not done in time is about to be killed; what they began is begun again by others.
+        for claim in list(self._held.values()):
+            with suppress(Overtaken), self.ledger.database.transaction() as session:
+                self.ledger.go_on(session, claim)
 
 
 def tell_of_death(broker: Broker, session: Session, actor: str, arguments: dict[str, int]) -> None:
@@ -87,13 +104,17 @@ def tell_of_death(broker: Broker, session: Session, actor: str, arguments: dict[
 
 
 def durable(
-    *, on_dead: Callable[..., object] | None = None, throws: tuple[type[Exception], ...] = ()
+    *,
+    on_dead: Callable[..., object] | None = None,
+    throws: tuple[type[Exception], ...] = (),
+    within: timedelta | None = None,
 ) -> Callable[[Callable[..., Any]], Actor[[int], None]]:
     """Make `function(session, **arguments)` an actor that carries out the recorded jobs of its name.
 
     It runs in one transaction, which ends the job as well. A generator function yields once, a callable that
     runs between two transactions, and gets its result back. `on_dead(session, **arguments)` is called
-    when a job dies; errors in `throws` are expected, and logged without a traceback.
+    when a job dies; errors in `throws` are expected, and logged without a traceback. `within` is the deadline of
+    this kind: what still fails so long after it was due is not tried again.
     """
 
     def decorate(function: Callable[..., Any]) -> Actor[[int], None]:
@@ -106,7 +127,8 @@ def durable(
                 raise Overtaken(job_id)
             carry_out(function, *hand)
 
-        declare = dramatiq.actor(queue_name=QUEUE, on_dead=on_dead, throws=(Refusal, Overtaken, *throws))
+        expected = (Refusal, Overtaken, *throws)
+        declare = dramatiq.actor(queue_name=QUEUE, on_dead=on_dead, throws=expected, within=within)
         return declare(perform)
 
     return decorate

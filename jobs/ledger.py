@@ -2,6 +2,7 @@
 
 import random
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -10,7 +11,7 @@ from sqlalchemy import CursorResult, Text, bindparam, case, func, literal, null,
 from sqlalchemy.orm import Session
 
 from models import Database, Job, JobStatus, Settings, now
-from models.job import HEAD_START
+from models.job import HEAD_START, is_paused
 from workflows.refusals import Refusal
 
 # Clocks of two hosts may differ by so much before a bell comes "too early" and is left to the relay.
@@ -34,7 +35,7 @@ class Claim:
     actor: str
     arguments: dict[str, int]
     attempts: int
-    created_at: datetime
+    due_at: datetime
 
 
 _mine = (Job.id == bindparam("job_id"), Job.status == JobStatus.RUNNING, Job.attempts == bindparam("mine"))
@@ -42,13 +43,14 @@ _mine = (Job.id == bindparam("job_id"), Job.status == JobStatus.RUNNING, Job.att
 CLAIM = (
     update(Job)
     .where(Job.id == bindparam("job_id"), Job.status == JobStatus.WAITING, Job.not_before <= bindparam("latest"))
+    .where(~is_paused())
     .values(
         status=JobStatus.RUNNING,
         attempts=Job.attempts + 1,
         started_at=bindparam("at"),
         ring_at=bindparam("lease_ends"),
     )
-    .returning(Job.id, Job.actor, Job.arguments, Job.attempts, Job.created_at)
+    .returning(Job.id, Job.actor, Job.arguments, Job.attempts, Job.due_at)
 )
 FINISH = update(Job).where(*_mine).values(status=JobStatus.DONE, finished_at=bindparam("at"), ring_at=None)
 PUT_BACK = (
@@ -69,20 +71,22 @@ DIE = (
 )
 BURY = (
     update(Job)
-    .where(Job.id == bindparam("job_id"), Job.status == JobStatus.WAITING)
+    .where(Job.id == bindparam("job_id"), Job.actor == bindparam("of"), Job.status == JobStatus.WAITING)
     .values(status=JobStatus.DEAD, finished_at=bindparam("at"), ring_at=None, last_error=bindparam("error"))
 )
 
 
-def _overdue(status: JobStatus) -> Any:  # noqa: ANN401
-    due = select(Job.id).where(Job.status == status, Job.ring_at <= bindparam("at"))
-    return Job.id.in_(due.order_by(Job.ring_at).limit(bindparam("most")).with_for_update(skip_locked=True))
-
-
+_due = (Job.ring_at <= bindparam("at"),)
+_fallen = select(Job.id).where(Job.status == JobStatus.RUNNING, *_due).order_by(Job.ring_at).limit(bindparam("most"))
+# The first of each account, then the second of each: who has many waits no longer for it, and neither do the others.
+_turn = func.row_number().over(partition_by=Job.account_id, order_by=Job.ring_at).label("turn")
+_line = select(Job.id, Job.ring_at, _turn).where(Job.status == JobStatus.WAITING, *_due, ~is_paused()).subquery()
+_next = select(_line.c.id).order_by(_line.c.turn, _line.c.ring_at).limit(bindparam("most"))
+_called = select(Job.id).where(Job.id.in_(_next), Job.status == JobStatus.WAITING, *_due)
 _is_used_up = Job.attempts >= bindparam("allowed")
 RELEASE = (
     update(Job)
-    .where(_overdue(JobStatus.RUNNING))
+    .where(Job.id.in_(_fallen.with_for_update(skip_locked=True)))
     .values(
         status=case((_is_used_up, literal(JobStatus.DEAD)), else_=literal(JobStatus.WAITING)),
         finished_at=case((_is_used_up, bindparam("at")), else_=null()),
@@ -93,9 +97,14 @@ RELEASE = (
 )
 RING = (
     update(Job)
-    .where(_overdue(JobStatus.WAITING))
+    .where(Job.id.in_(_called.with_for_update(skip_locked=True)))
     .values(ring_at=bindparam("next_ring"))
-    .returning(Job.id, Job.actor, Job.not_before)
+    .returning(Job.id, Job.actor)
+)
+HAND_OVER = (
+    update(Job)
+    .where(Job.id.in_(bindparam("job_ids", expanding=True)), Job.status == JobStatus.WAITING)
+    .values(ring_at=bindparam("at"))
 )
 
 
@@ -130,14 +139,16 @@ class Ledger:
         self._end(session, claim, PUT_BACK, left=claim.attempts - 1, due=at, rung=at + HEAD_START, error=None)
         session.info.setdefault("jobs", []).append(Job(id=claim.job_id, actor=claim.actor))
 
-    def fail(self, session: Session, claim: Claim, error: BaseException) -> bool:
+    def fail(self, session: Session, claim: Claim, error: BaseException, *, within: timedelta = timedelta.max) -> bool:
         """Put a failed job back, to be tried again after a pause. Returns whether it is dead instead.
 
-        A refusal is never tried again; an error whose `counts` is false uses up no attempt. Raises Overtaken.
+        A refusal is never tried again, nor is what was due longer ago than `within`; an error whose `counts` is
+        false uses up no attempt. Raises Overtaken.
         """
         text = "".join(traceback.format_exception(error))[-ERROR_LIMIT:]
         counts = getattr(error, "counts", True)
-        if isinstance(error, Refusal) or (counts and claim.attempts >= self._settings.job_attempts):
+        is_used_up = counts and claim.attempts >= self._settings.job_attempts
+        if isinstance(error, Refusal) or is_used_up or now() - claim.due_at > within:
             self._end(session, claim, DIE, at=now(), error=text)
             return True
 
@@ -146,9 +157,9 @@ class Ledger:
         self._end(session, claim, PUT_BACK, left=left, due=due, rung=due, error=text)
         return False
 
-    def bury(self, session: Session, job_id: int, reason: str) -> None:
+    def bury(self, session: Session, job_id: int, actor: str, reason: str) -> None:
         """Make a waiting job a dead letter that nobody can carry out."""
-        session.connection().execute(BURY, {"job_id": job_id, "at": now(), "error": reason})
+        session.connection().execute(BURY, {"job_id": job_id, "of": actor, "at": now(), "error": reason})
 
     def release(self, session: Session, most: int) -> list[tuple[str, dict[str, int], JobStatus]]:
         """End the leases that are over. Returns (actor, arguments, status) of their jobs: waiting again, or dead."""
@@ -156,7 +167,7 @@ class Ledger:
         return [tuple(row) for row in session.connection().execute(RELEASE, bound)]
 
     def overdue(self, session: Session, most: int) -> list[tuple[int, str]]:
-        """Return (id, actor) of jobs to ring for, and put off their next ring."""
+        """Return (id, actor) of jobs to ring for, each account in its turn, and put off their next ring."""
         at = now()
         rows = session.connection().execute(RING, {"at": at, "most": most, "next_ring": at + HEAD_START})
         return [(row.id, row.actor) for row in rows]
@@ -174,7 +185,12 @@ class Ledger:
     def _passing_pause(self, claim: Claim) -> timedelta:
         # As long again as it has waited already: doubles like the other, and needs no count.
         shortest = timedelta(seconds=self._settings.job_pause_seconds)
-        return _jittered(max(shortest, min(now() - claim.created_at, LONGEST_PASSING_PAUSE)))
+        return _jittered(max(shortest, min(now() - claim.due_at, LONGEST_PASSING_PAUSE)))
+
+
+def hand_over(session: Session, job_ids: Sequence[int]) -> None:
+    """Leave it to the relay to ring for waiting jobs, at its next look."""
+    session.connection().execute(HAND_OVER, {"job_ids": job_ids, "at": now()})
 
 
 def _jittered(pause: timedelta) -> timedelta:

@@ -1,6 +1,7 @@
 """The actor that delivers mails."""
 
 from collections.abc import Callable, Generator
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
@@ -10,7 +11,8 @@ from workflows.compose import Letter
 from workflows.deliver import Outcome, give_up, prepare, settle
 
 
-@durable(on_dead=give_up, throws=(mailer.MailTrouble,))
+# As long as mail servers try among themselves.
+@durable(on_dead=give_up, throws=(mailer.MailTrouble,), within=timedelta(days=5))
 def deliver(session: Session, *, delivery_id: int) -> Generator[Callable[[], Outcome], Outcome, None]:
     """Send one mail, if it is still wanted, between two transactions."""
     letter = prepare(session, delivery_id)

@@ -92,7 +92,7 @@ async def _main() -> None:
     data = settings().data_dir
     data.mkdir(parents=True, exist_ok=True)
     database = Database(settings().database)
-    database.on_commit(Bell(connect(settings().broker), Live(settings().redis)))
+    database.on_commit(Bell(database, connect(settings().broker), Live(settings().redis)))
     serving = asyncio.ensure_future(serve(data / "mail", data / "smtp.port", take=Replies(database)))
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):

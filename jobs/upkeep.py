@@ -1,19 +1,29 @@
-"""Actors that the clock wants: expire what is past its time, and sweep."""
+"""Actors that the clock wants: expire what is past its time, sweep, and forget what is long done."""
+
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
 from jobs.durable import Again, durable
 from workflows.expire import expire as expire_batch
+from workflows.purge import purge_jobs
 from workflows.sweep import run_sweep
 
 
-@durable()
+# The next tick brings the next of these.
+@durable(within=timedelta(minutes=10))
 def expire(session: Session) -> type[Again] | None:
     """Expire one batch of what is past its time."""
     return Again if expire_batch(session) else None
 
 
-@durable()
+@durable(within=timedelta(hours=1))
 def sweep(session: Session, *, sweep_id: int) -> type[Again] | None:
     """Run the checks of one sweep, then mend a batch of what mends itself."""
     return Again if run_sweep(session, sweep_id) else None
+
+
+@durable(within=timedelta(days=1))
+def purge(session: Session) -> type[Again] | None:
+    """Forget one batch of jobs that are long done."""
+    return Again if purge_jobs(session) else None

@@ -38,6 +38,10 @@ class Event(StrEnum):
     REMOVAL_FINISHED = "removal.finished"
     SWEEP_FINISHED = "sweep.finished"
     FINDING_REPAIRED = "finding.repaired"
+    JOB_REPLAYED = "job.replayed"
+    JOB_DISCARDED = "job.discarded"
+    JOBS_PAUSED = "jobs.paused"
+    JOBS_RESUMED = "jobs.resumed"
 
 
 class AuditEvent(Base):

@@ -4,13 +4,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, exists, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base, now
 
 # How long the relay leaves the bell of the committing process a head start.
 HEAD_START = timedelta(seconds=10)
+# A transaction that wants more jobs has them wait in line, so that no account fills the doorbell's queue.
+RUNG_AT_ONCE = 10
+EVERY_KIND = "*"
 
 
 class JobStatus(StrEnum):
@@ -18,13 +21,15 @@ class JobStatus(StrEnum):
     RUNNING = "running"
     DONE = "done"
     DEAD = "dead"
+    DISCARDED = "discarded"
 
 
 class Job(Base):
     """The truth about a job; the broker's message is only a doorbell that carries its id.
 
     `ring_at` is when the relay must ring (again): after a lost bell, a due delay, or, while the job
-    runs, the end of its lease. It is empty once the job is done or dead.
+    runs, the end of its lease. It is empty once the job is over. `due_at` is when it was wanted, and
+    does not move when the job is tried again.
     """
 
     __tablename__ = "jobs"
@@ -42,6 +47,7 @@ class Job(Base):
     arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     status: Mapped[JobStatus] = mapped_column(default=JobStatus.WAITING)
+    due_at: Mapped[datetime] = mapped_column(default=now)
     not_before: Mapped[datetime] = mapped_column(default=now)
     ring_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
@@ -49,6 +55,21 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     last_error: Mapped[str | None] = mapped_column(Text)
+
+
+class Pause(Base):
+    """A kind of job, or every kind, that workers leave waiting until an operator lets it go on."""
+
+    __tablename__ = "pauses"
+
+    actor: Mapped[str] = mapped_column(String(64), unique=True)
+    paused_at: Mapped[datetime] = mapped_column(default=now)
+    paused_by: Mapped[str] = mapped_column(String(254))
+
+
+def is_paused() -> ColumnElement[bool]:
+    """Whether a row of jobs is of a kind that is paused."""
+    return exists(select(Pause.id).where(Pause.actor.in_((Job.actor, EVERY_KIND))).correlate(Job))
 
 
 def enqueue(
@@ -62,19 +83,22 @@ def enqueue(
     """Record a job in the caller's transaction; once that has committed, the bell rings for it.
 
     Arguments are ids only: an actor reads again what they stand for. A job with `not_before` in the
-    future is rung by the relay when it is due.
+    future is rung by the relay when it is due; so are those beyond the first few of a transaction.
     """
     at = now()
     due = max(not_before or at, at)
+    rung: list[Job] = session.info.setdefault("jobs", [])
+    is_rung = due == at and len(rung) < RUNG_AT_ONCE
     job = Job(
         actor=actor,
         arguments=dict(arguments),
         account_id=account_id,
+        due_at=due,
         not_before=due,
-        ring_at=due + HEAD_START if due == at else due,
+        ring_at=due + HEAD_START if is_rung else due,
         created_at=at,
     )
     session.add(job)
-    if due == at:
-        session.info.setdefault("jobs", []).append(job)
+    if is_rung:
+        rung.append(job)
     return job

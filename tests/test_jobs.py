@@ -45,7 +45,7 @@ class Yard:
         self.database = Database(database_url)
         self.ledger = Ledger(self.database, self.settings)
         self.broker = connect(self.settings.broker)
-        self.bell = Bell(self.broker, Live(self.settings.redis))
+        self.bell = Bell(self.database, self.broker, Live(self.settings.redis))
         self.database.on_commit(self.bell)
         env = {**os.environ, f"{PREFIX}DATA_DIR": str(home), f"{PREFIX}DATABASE_URL": database_url}
         env |= {PREFIX + name.upper(): str(value) for name, value in HURRY.items()}
@@ -294,7 +294,7 @@ def test_a_commit_never_waits_for_a_silent_broker(database: Database, tmp_path: 
         silent.bind(str(tmp_path / "s"))
         silent.listen()
         url = f"unix://{tmp_path / 's'}"
-        bell = Bell(connect(url), Live(url))
+        bell = Bell(database, connect(url), Live(url))
         database.on_commit(bell)
         started = time.monotonic()
         for number in range(10):

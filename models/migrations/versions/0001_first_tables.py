@@ -24,6 +24,16 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "pauses",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("actor", sa.String(length=64), nullable=False),
+        sa.Column("paused_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("paused_by", sa.String(length=254), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pauses")),
+        sa.UniqueConstraint("actor", name=op.f("uq_pauses_actor")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "ticks",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("schedule", sa.String(length=64), nullable=False),
@@ -101,9 +111,10 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column(
             "status",
-            sa.Enum("waiting", "running", "done", "dead", name="jobstatus", native_enum=False, length=32),
+            sa.Enum("waiting", "running", "done", "dead", "discarded", name="jobstatus", native_enum=False, length=32),
             nullable=False,
         ),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ring_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
@@ -131,9 +142,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("requested_by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column(
-            "status",
-            sa.Enum("running", "done", name="removalstatus", native_enum=False, length=32),
-            nullable=False,
+            "status", sa.Enum("running", "done", name="removalstatus", native_enum=False, length=32), nullable=False
         ),
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
@@ -237,6 +246,10 @@ def upgrade() -> None:
                 "removal.finished",
                 "sweep.finished",
                 "finding.repaired",
+                "job.replayed",
+                "job.discarded",
+                "jobs.paused",
+                "jobs.resumed",
                 name="event",
                 native_enum=False,
                 length=32,
@@ -708,4 +721,5 @@ def downgrade() -> None:
         batch_op.drop_index("uq_ticks_once")
 
     op.drop_table("ticks")
+    op.drop_table("pauses")
     op.drop_table("accounts")
