@@ -1,6 +1,7 @@
 """What is true: every table, the settings, and the database they live in."""
 
 from models.account import Account
+from models.attempt import Attempt, AttemptKind
 from models.audit import AuditEvent, Event, record
 from models.base import Base, now
 from models.card import Card, CardField, CardKind, Note, Task
@@ -9,7 +10,7 @@ from models.database import Database, insert_once
 from models.delivery import Delivery, DeliveryStatus, Template
 from models.grant import Grant
 from models.invitation import Invitation, InvitationStatus
-from models.job import Job, JobStatus, Pause, enqueue
+from models.job import Job, JobStatus, enqueue
 from models.membership import Group, Membership, MembershipStatus
 from models.message import Addressee, Message, MessageKind
 from models.news import News, NewsKind, announce
@@ -22,6 +23,8 @@ from models.user import Link, LinkPurpose, User, UserSession
 __all__ = [
     "Account",
     "Addressee",
+    "Attempt",
+    "AttemptKind",
     "AuditEvent",
     "Base",
     "Card",
@@ -50,7 +53,6 @@ __all__ = [
     "NewsKind",
     "Note",
     "Notification",
-    "Pause",
     "Removal",
     "RemovalStatus",
     "Settings",

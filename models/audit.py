@@ -28,6 +28,7 @@ class Event(StrEnum):
     DELIVERY_CANCELLED = "delivery.cancelled"
     PASSWORD_SET = "password.set"  # noqa: S105
     SIGNED_IN = "session.started"
+    SIGN_IN_REFUSED = "session.refused"
     SESSIONS_ENDED = "session.ended"
     GRANT_MADE = "grant.made"
     GRANT_REVOKED = "grant.revoked"
@@ -38,10 +39,6 @@ class Event(StrEnum):
     REMOVAL_FINISHED = "removal.finished"
     SWEEP_FINISHED = "sweep.finished"
     FINDING_REPAIRED = "finding.repaired"
-    JOB_REPLAYED = "job.replayed"
-    JOB_DISCARDED = "job.discarded"
-    JOBS_PAUSED = "jobs.paused"
-    JOBS_RESUMED = "jobs.resumed"
 
 
 class AuditEvent(Base):

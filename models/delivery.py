@@ -48,7 +48,6 @@ class Delivery(Base):
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     template: Mapped[Template | None]
     to_address: Mapped[str] = mapped_column(String(254), index=True)
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     membership_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     invitation_id: Mapped[int | None] = mapped_column(ForeignKey("invitations.id"), index=True)
     card_id: Mapped[int | None] = mapped_column(ForeignKey("cards.id"))

@@ -58,9 +58,8 @@ class Settings(BaseSettings):
         description="Information about the product in invitation mails",
     )
     base_url: str = Field("http://127.0.0.1:8000", description="Where all links lead, and where to serve by default")
-    hosts: Annotated[list[str], NoDecode] = Field(
-        [], description="Names beside that of BASE_URL to answer requests to, by commas"
-    )
+    hosts: Annotated[list[str], NoDecode] = Field([], description="Names to answer to beside BASE_URL's, by commas")
+    proxies: int = Field(-1, ge=-1, le=9, description="How many X-Forwarded-For to believe; -1: 1 behind https, else 0")
     bind: str = Field("", description="host:port to listen on; empty: those of BASE_URL")
     secret_key: str = Field("", description="Signs cookies, makes tokens; empty: made and kept in the data directory")
     operators: Annotated[list[str], NoDecode] = Field([], description="Addresses of platform operators, by commas")
@@ -68,6 +67,9 @@ class Settings(BaseSettings):
     session_days: int = Field(14, ge=1, le=365, description="Days a sign-in lasts")
     invitation_days: int = Field(7, ge=1, le=60, description="Days an invitation and its link live")
     reset_hours: int = Field(2, ge=1, le=48, description="Hours a password reset link lives")
+    tries_per_address: int = Field(20, ge=1, description="Failed sign-ins per network address and TRIES_MINUTES")
+    tries_per_person: int = Field(25, ge=1, description="Failed sign-ins per person, in browsers new to them")
+    tries_minutes: int = Field(15, ge=1, le=1440, description="Minutes that a failed sign-in counts")
     password_min_length: int = Field(15, ge=8, le=128, description="Shortest password accepted")
     resends_per_day: int = Field(5, ge=1, description="Resends per invitation and day")
     invitations_per_hour: int = Field(100, ge=1, description="Invitations per admin and hour")
@@ -77,7 +79,6 @@ class Settings(BaseSettings):
     job_attempts: int = Field(12, ge=1, le=100, description="Attempts before a job is a dead letter")
     job_pause_seconds: float = Field(5, gt=0, description="Pause before the first retry; doubled each time, to an hour")
     job_lease_seconds: int = Field(60, ge=5, description="Seconds a worker may hold a job before it is rung again")
-    job_keep_days: int = Field(14, ge=1, le=3650, description="Days that jobs are kept after they are done")
     relay_seconds: float = Field(1, gt=0, le=60, description="Pause between the relay's looks at due jobs")
     worker_processes: int = Field(2, ge=1, le=64, description="Dramatiq worker processes per host")
     worker_threads: int = Field(4, ge=1, le=64, description="Threads per worker process")
@@ -87,7 +88,6 @@ class Settings(BaseSettings):
     sweep_access_cron: Cron = Field("*/15 * * * *", description="When to sweep grants, memberships, sessions")
     sweep_invitations_cron: Cron = Field("5 * * * *", description="When to sweep invitations and their links")
     sweep_work_cron: Cron = Field("*/10 * * * *", description="When to sweep jobs, deliveries and removals")
-    purge_cron: Cron = Field("20 3 * * *", description="When to forget jobs that are long done")
     expire_cron: Cron = Field("* * * * *", description="When to expire what is past its time")
     sweep_repair: Annotated[list[str], NoDecode] = Field([], description="Checks to mend without asking, by commas")
     sweep_grace_minutes: int = Field(10, ge=0, description="Minutes that work in progress is left alone by sweeps")
@@ -114,6 +114,11 @@ class Settings(BaseSettings):
         if value and len(value) < SHORTEST_KEY:
             raise ValueError(f"shorter than {SHORTEST_KEY} characters; choose a longer random one")
         return value
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people come by TLS, which a proxy ends."""
+        return self.base_url.startswith("https://")
 
     @cached_property
     def database(self) -> str:

@@ -34,6 +34,10 @@ IMPATIENT = {
     "INVITATIONS_PER_HOUR": "100000",
     "WORKER_PROCESSES": "1",
     "OPERATORS": OPERATOR,
+    # Browsers say where they are as a proxy would.
+    "PROXIES": "1",
+    "TRIES_PER_ADDRESS": "6",
+    "TRIES_PER_PERSON": "8",
     # Tests sweep and expire when they want it, and plant breaches that nobody else should find first.
     **dict.fromkeys(("SWEEP_ACCESS_CRON", "SWEEP_INVITATIONS_CRON", "SWEEP_WORK_CRON", "EXPIRE_CRON"), NEVER),
 }

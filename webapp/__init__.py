@@ -77,7 +77,7 @@ def create_app(settings: Settings, database: Database) -> Flask:
     app.extensions["settings"] = settings
     # Mending an address would lead to whatever host the request names: all links come from BASE_URL.
     app.url_map.merge_slashes = False
-    shield(app, base_url=settings.base_url)
+    shield(app, is_https=settings.is_https)
     guard_views(app, database)
     # After the guard, so that who may not act at all hears that, and not about tokens.
     csrf = CSRFProtect(app)
@@ -91,15 +91,14 @@ def create_app(settings: Settings, database: Database) -> Flask:
 
 
 def _config(settings: Settings) -> dict[str, object]:
-    is_https = settings.base_url.startswith("https://")
     return {
         "SECRET_KEY": settings.key,
         "MAX_CONTENT_LENGTH": LARGEST_FORM,
         "MAX_FORM_MEMORY_SIZE": LARGEST_FORM,
-        "SESSION_COOKIE_NAME": "__Host-guestlist" if is_https else "guestlist",
+        "SESSION_COOKIE_NAME": "__Host-guestlist" if settings.is_https else "guestlist",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        "SESSION_COOKIE_SECURE": is_https,
+        "SESSION_COOKIE_SECURE": settings.is_https,
         "PERMANENT_SESSION_LIFETIME": timedelta(days=settings.session_days),
         "SEND_FILE_MAX_AGE_DEFAULT": timedelta(days=7),
         # A token lives as long as the session it belongs to; pages may stay open for days.

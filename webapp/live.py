@@ -168,7 +168,9 @@ def _pages(app: Flask) -> ASGIApp:
         async def take() -> Message:
             return await receive()
 
-        await flask(scope, take, send)
+        # In the environment an underscore is a hyphen: nobody passes a header for another that proxies set.
+        plain = [(name, value) for name, value in scope.get("headers", ()) if b"_" not in name]
+        await flask({**scope, "headers": plain}, take, send)
 
     return serve
 

@@ -6,14 +6,16 @@ from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from models import LinkPurpose, User
+from models import AttemptKind, LinkPurpose, User
 from webapp.access import database, needs
 from webapp.forms import ForgotForm, PasswordForm
+from webapp.origin import know_browser, source
 from workflows.activate import activate, ask_reset, find_link, reset_password
 from workflows.address import normalise
 from workflows.passwords import hash_password
 from workflows.permissions import Action
-from workflows.refusals import AlreadyRegistered, BadInput, Refusal
+from workflows.refusals import AlreadyRegistered, BadInput, Refusal, TooMany
+from workflows.throttle import begin_attempt
 
 pages = Blueprint("passwords", __name__)
 Finish = Callable[[Session, str], User]
@@ -70,10 +72,11 @@ def ask() -> ResponseReturnValue:
     sent = ForgotForm.read()
     try:
         address = normalise(sent.email)
-    except BadInput as refusal:
+        with database().transaction() as session:
+            begin_attempt(session, AttemptKind.RESET, address, source=source())
+            ask_reset(session, address)
+    except (BadInput, TooMany) as refusal:
         return render_template("pages/forgot.html", refusal=refusal, email=sent.email), refusal.status
-    with database().transaction() as session:
-        ask_reset(session, address)
     return redirect("/password/asked", 303)
 
 
@@ -104,12 +107,15 @@ def _finish(token: str, purpose: LinkPurpose, sent: PasswordForm, finish: Finish
     try:
         made = hash_password(sent.password, sent.password_confirm)
         with database().transaction() as session:
-            finish(session, made)
+            user = finish(session, made)
     except BadInput as refusal:
         return _show(token, purpose, refusal, sent.name)
     except AlreadyRegistered as refusal:
         return _already(refusal)
-    return redirect("/login?welcome=1", 303)
+    answer = redirect("/login?welcome=1", 303)
+    # Whoever reads the mailbox is no stranger.
+    know_browser(answer, user.id)
+    return answer
 
 
 def _already(refusal: AlreadyRegistered) -> ResponseReturnValue:

@@ -13,11 +13,11 @@ POLICY = (
 )
 
 
-def shield(app: Flask, *, base_url: str) -> None:
+def shield(app: Flask, *, is_https: bool) -> None:
     """Name every request, and put the headers on every answer."""
     app.before_request(_name)
     app.after_request(_cover)
-    if base_url.startswith("https://"):
+    if is_https:
         app.after_request(_insist_on_tls)
 
 

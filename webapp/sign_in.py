@@ -6,15 +6,17 @@ from flask import Blueprint, redirect, render_template, request
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 
-from models import Membership
+from models import AttemptKind, Membership
 from webapp.access import acting, database, here, needs
 from webapp.forms import SignInForm
+from webapp.origin import know_browser, known_browser, source
 from webapp.visit import SECRET
 from workflows.address import normalise
 from workflows.passwords import password_matches
 from workflows.permissions import Action
-from workflows.refusals import BadAddress, SignInRefused
+from workflows.refusals import BadAddress, Refusal, SignInRefused, TooMany
 from workflows.sign_in import credentials, end_session, memberships_of, pending_invitations_of, start_session
+from workflows.throttle import begin_attempt, refuse, succeed
 
 pages = Blueprint("sign_in", __name__)
 
@@ -44,20 +46,17 @@ def sign_in() -> ResponseReturnValue:
     sent = SignInForm.read()
     with database().reading() as session:
         user_id, password_hash = credentials(session, _normal(sent.email))
-    is_right = password_matches(password_hash, sent.password)
-    if not is_right or user_id is None:
-        refusal = SignInRefused()
+    try:
+        with database().transaction() as session:
+            browser = known_browser(user_id)
+            tried = begin_attempt(session, AttemptKind.SIGN_IN, _normal(sent.email), source=source(), browser=browser)
+        is_right = password_matches(password_hash, sent.password)
+        cookie[SECRET] = _let_in(user_id if is_right else None, password_hash, tried)
+    except (SignInRefused, TooMany) as refusal:
         return _form(refusal=refusal, email=sent.email, onto=own_path(sent.next)), refusal.status
-    before = here().user_session
-    agent = request.headers.get("User-Agent", "").replace("\x00", "")
-    with database().transaction() as session:
-        if before is not None:
-            end_session(session, before.id)
-        secret = start_session(session, user_id, agent=agent)
-    cookie.clear()
-    cookie.permanent = True
-    cookie[SECRET] = secret
-    return redirect(own_path(sent.next) or "/", 303)
+    answer = redirect(own_path(sent.next) or "/", 303)
+    know_browser(answer, user_id or 0)
+    return answer
 
 
 @pages.post("/logout")
@@ -70,6 +69,24 @@ def sign_out() -> ResponseReturnValue:
     # The token stays: a second click on the same page is the same as the first.
     cookie.pop(SECRET, None)
     return redirect("/login", 303)
+
+
+def _let_in(user_id: int | None, password_hash: str, attempt_id: int) -> str:
+    """Return the secret of a new session, which takes the place of the one before. Raises SignInRefused for nobody."""
+    if user_id is None:
+        with database().transaction() as session:
+            refuse(session, attempt_id)
+        raise SignInRefused
+    before = here().user_session
+    agent = request.headers.get("User-Agent", "").replace("\x00", "")
+    with database().transaction() as session:
+        if before is not None:
+            end_session(session, before.id)
+        secret = start_session(session, user_id, agent=agent)
+        succeed(session, attempt_id, user_id=user_id, password_hash=password_hash)
+    cookie.clear()
+    cookie.permanent = True
+    return secret
 
 
 def own_path(typed: str) -> str:
@@ -96,5 +113,5 @@ def _normal(email: str) -> str:
         return ""
 
 
-def _form(*, onto: str, email: str = "", refusal: SignInRefused | None = None) -> str:
+def _form(*, onto: str, email: str = "", refusal: Refusal | None = None) -> str:
     return render_template("pages/sign_in.html", refusal=refusal, email=email, onto=onto)

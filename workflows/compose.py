@@ -99,16 +99,16 @@ def compose_invitation(session: Session, row: Row[Any], *, at: datetime) -> Comp
     if found.is_registered:
         link = f"{settings().base_url}/login?next={quote('/notifications', safe='')}"
         return Composed(letter(row, Template.INVITATION_EXISTING, link=link, **context), (DETECTED,), decision)
-    token, writes, bound = _link(session, row, LinkPurpose.ACTIVATE, row.expires_at)
+    token, writes, bound = _link(session, row, row.user_id, LinkPurpose.ACTIVATE, row.expires_at)
     new = letter(row, Template.INVITATION_NEW, link=f"{settings().base_url}/activate/{token}", **context)
     return Composed(new, (DETECTED, *writes), {**decision, **bound})
 
 
 def compose_reset(session: Session, row: Row[Any], *, at: datetime) -> Composed | Obstacle:
-    """Return the letter with a link to a new password, for the address that the person has now."""
-    user = session.get(User, row.user_id or 0)
-    if user is None or user.email != row.to_address:
-        return Obstacle("nobody has this address any more")
+    """Return the letter with a link to a new password, if somebody is registered with the address."""
+    user = session.scalars(select(User).where(User.email == row.to_address)).one_or_none()
+    if user is None or not user.is_registered:
+        return Obstacle("nobody is registered with this address")
     held = exists().where(Membership.user_id == user.id, Membership.status != MembershipStatus.DELETED)
     if not session.scalar(select(held)) and not is_operator(user):
         return Obstacle("there is no account left to sign in to")
@@ -116,7 +116,7 @@ def compose_reset(session: Session, row: Row[Any], *, at: datetime) -> Composed 
     expires_at = row.queued_at + timedelta(hours=hours)
     if expires_at <= at:
         return Obstacle("asked for too long ago")
-    token, writes, bound = _link(session, row, LinkPurpose.RESET, expires_at)
+    token, writes, bound = _link(session, row, user.id, LinkPurpose.RESET, expires_at)
     link = f"{settings().base_url}/password/reset/{token}"
     context = {"link": link, "login": row.to_address, "hours": hours, "expires_at": expires_at}
     return Composed(letter(row, Template.PASSWORD_RESET, **context), writes, bound)
@@ -135,7 +135,7 @@ def letter(
 
 
 def _link(
-    session: Session, row: Row[Any], purpose: LinkPurpose, expires_at: datetime
+    session: Session, row: Row[Any], user_id: int, purpose: LinkPurpose, expires_at: datetime
 ) -> tuple[str, tuple[Write, ...], dict[str, Any]]:
     """Return the mail's token, with what stores its digest at the first try; every further one sends the same."""
     token = token_for(purpose, row.mail_id)
@@ -144,7 +144,7 @@ def _link(
     if row.sending_at is not None and session.scalar(select(exists().where(Link.digest == stored))):
         return token, (), {}
     bound = {
-        "link_user_id": row.user_id,
+        "link_user_id": user_id,
         "link_invitation_id": row.invitation_id,
         "link_purpose": purpose,
         "link_digest": stored,

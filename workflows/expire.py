@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 from models import Grant, Membership, MembershipStatus, Removal, now
 from workflows.close import EXPIRY_BATCH, expire_invitations
 from workflows.revoke import close_grant, start_removal
+from workflows.throttle import forget_attempts
 
 
 def expire(session: Session) -> bool:
     """Expire one bounded batch of each; return whether more may be left."""
     at = now()
+    forget_attempts(session)
     ended = (expire_memberships(session, at=at), expire_grants(session, at=at), expire_invitations(session))
     return max(ended) >= EXPIRY_BATCH
 

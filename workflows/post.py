@@ -19,7 +19,7 @@ def post(
 ) -> None:
     """Queue one mail, unless the same digest is queued already.
 
-    `about` names the rows that it is about: user_id, membership_id, invitation_id, card_id, message_id.
+    `about` names the rows that it is about: membership_id, invitation_id, card_id, message_id.
     """
     delivery_id = insert_once(
         session,

@@ -31,9 +31,10 @@ def credentials(session: Session, email: str) -> tuple[int | None, str]:
 
     The check of a password thus takes as long for an unknown address as for a known one.
     """
+    nothing = hash_of_nothing()
     user = session.scalars(select(User).where(User.email == email)).one_or_none()
     if user is None or not user.is_registered or user.password_hash is None:
-        return None, hash_of_nothing()
+        return None, nothing
     return user.id, user.password_hash
 
 

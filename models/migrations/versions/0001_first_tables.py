@@ -24,6 +24,23 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "attempts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "kind", sa.Enum("sign_in", "reset", name="attemptkind", native_enum=False, length=32), nullable=False
+        ),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("person", sa.String(length=64), nullable=False),
+        sa.Column("browser", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.create_index("ix_attempts_person", ["person", "at"], unique=False)
+        batch_op.create_index("ix_attempts_source", ["source", "at"], unique=False)
+
+    op.create_table(
         "pauses",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("actor", sa.String(length=64), nullable=False),
@@ -236,6 +253,7 @@ def upgrade() -> None:
                 "delivery.cancelled",
                 "password.set",
                 "session.started",
+                "session.refused",
                 "session.ended",
                 "grant.made",
                 "grant.revoked",
@@ -246,10 +264,6 @@ def upgrade() -> None:
                 "removal.finished",
                 "sweep.finished",
                 "finding.repaired",
-                "job.replayed",
-                "job.discarded",
-                "jobs.paused",
-                "jobs.resumed",
                 name="event",
                 native_enum=False,
                 length=32,
@@ -491,7 +505,6 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column("to_address", sa.String(length=254), nullable=False),
-        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("membership_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("invitation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("card_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -521,7 +534,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["invitation_id"], ["invitations.id"], name=op.f("fk_deliveries_invitation_id")),
         sa.ForeignKeyConstraint(["membership_id"], ["memberships.id"], name=op.f("fk_deliveries_membership_id")),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_deliveries_message_id")),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_deliveries_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint("mail_id", name=op.f("uq_deliveries_mail_id")),
         sqlite_autoincrement=True,
@@ -722,4 +734,9 @@ def downgrade() -> None:
 
     op.drop_table("ticks")
     op.drop_table("pauses")
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.drop_index("ix_attempts_source")
+        batch_op.drop_index("ix_attempts_person")
+
+    op.drop_table("attempts")
     op.drop_table("accounts")
