@@ -12,7 +12,7 @@ define install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(1)
 endef
 
-.PHONY: up test lint format types contracts bench lock clean
+.PHONY: up test lint format types contracts bench chaos lock clean
 .DELETE_ON_ERROR:
 
 up: $(VENV)/runtime.stamp
@@ -37,6 +37,9 @@ contracts: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m bench.invitations $(ARGS)
+
+chaos: $(VENV)/test.stamp
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 # Pins with hashes and no addresses, for every platform and Python from 3.11.
 COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-annotate \

@@ -55,8 +55,7 @@ class Admin:
         return self.browser.post(f"{self.page}/delete", ids=ids, confirm="yes")
 
     def rows(self) -> dict[str, Row]:
-        found = [dict(DATA.findall(row)) for row in ROW.findall(self.browser.get(self.page).text)]
-        return {html.unescape(each["email"]): _row(each) for each in found}
+        return rows_on(self.browser.get(self.page).text)
 
     def row(self, email: str) -> Row:
         return self.rows()[email]
@@ -65,6 +64,12 @@ class Admin:
         """Wait until the row of this address has come to a status."""
         until(lambda: self.row(email).status == status, what=f"{email} to be {status}", within=within)
         return self.row(email)
+
+
+def rows_on(page: str) -> dict[str, Row]:
+    """Return the rows of a page of users, by address."""
+    found = [dict(DATA.findall(row)) for row in ROW.findall(page)]
+    return {html.unescape(each["email"]): _row(each) for each in found}
 
 
 def second_admin(stack: Stack, team: Team) -> Person:

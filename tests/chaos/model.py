@@ -1,0 +1,86 @@
+"""What must be true: people, their seats in accounts, the cards open to them, and from when on each is shut."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from models import now
+from tests.browser import Browser
+from tests.people import Lead, Team
+
+PASSWORD = "four words nobody guesses"
+
+
+class Stand(StrEnum):
+    """Where a seat stands, in the words of the database."""
+
+    INVITED = "invited"
+    ACTIVE = "active"
+    DELETED = "deleted"
+
+
+@dataclass
+class Shut:
+    """A card, or with None the account, that was closed to a seat by an answer at `since`."""
+
+    card: Lead | None
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(eq=False)
+class Seat:
+    """One membership, as far as acknowledged answers and looks afterwards tell."""
+
+    team: Team
+    person: "Someone"
+    membership_id: int
+    invitation_id: int
+    stand: Stand = Stand.INVITED
+    is_cancelled: bool = False
+    cards: dict[int, Lead] = field(default_factory=dict)
+    shut: list[Shut] = field(default_factory=list)
+    mails_at_least: int = 1
+    mails_at_most: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.person.email
+
+    def open(self, card: Lead, asked_at: datetime) -> None:
+        self.cards[card.id] = card
+        for each in self.shut:
+            if each.card is card and each.until is None:
+                each.until = asked_at
+
+    def close(self, card: Lead) -> None:
+        self.cards.pop(card.id, None)
+        self.shut.append(Shut(card, now()))
+
+    def end(self, *, is_cancelled: bool = False) -> None:
+        """Note that all access has ended, as of now."""
+        self.stand, self.is_cancelled = Stand.DELETED, is_cancelled
+        self.held = list(self.cards.values())
+        self.shut += [Shut(None, now())]
+        self.cards.clear()
+
+
+@dataclass(eq=False)
+class Someone:
+    """A person outside, who may be invited into several accounts."""
+
+    email: str
+    browser: Browser
+    seats: list[Seat] = field(default_factory=list)
+    # When the first password was asked for, and when it was known to be set.
+    tried_at: datetime | None = None
+    registered_at: datetime | None = None
+    tokens: set[str] = field(default_factory=set)
+
+    def seat_in(self, team: Team) -> Seat | None:
+        """Return the present seat in an account."""
+        return next((each for each in self.seats if each.team is team and each.stand is not Stand.DELETED), None)
+
+    @property
+    def present(self) -> list[Seat]:
+        return [each for each in self.seats if each.stand is not Stand.DELETED]
