@@ -1,18 +1,19 @@
 """Revocation wins every race: nothing that happens at the same moment leaves access open (R56)."""
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from functools import partial
 from threading import Barrier
 
 from sqlalchemy import func, select
 
-from models import Card, Grant, Membership, Message, Removal, now
+from models import Card, Grant, Membership, Message, Removal
 from tests.inviting import Admin, activate, fresh, invited, second_admin
 from tests.people import Lead, Person
 from tests.removing import at_once, delete_users, give, left_open, receipt_of
 from tests.stack import Stack
 from workflows.converse import say
+from workflows.grant import closed_grants
 from workflows.refusals import JustRevoked
 from workflows.revoke import revoke_grant
 
@@ -60,15 +61,30 @@ def test_r56_a_message_asked_for_before_the_removal_gives_no_access_after_it(sta
     for _ in range(TRIALS):
         oak = stack.card(team)
         give(member, oak, guest)
-        barrier, asked_at = Barrier(2), now()
+        barrier = Barrier(2)
+        with stack.database.reading() as session:
+            known = closed_grants(session, oak.id, [guest.membership_id])
         with ThreadPoolExecutor(2) as threads:
-            said = threads.submit(mention, stack, barrier, oak, guest, by=team.member, asked_at=asked_at)
+            said = threads.submit(mention, stack, barrier, oak, guest, by=team.member, known=known)
             threads.submit(take_away, stack, barrier, oak, guest, by=team.admin).result(20)
             said.result(20)
 
         still = select(func.count()).where(Grant.card_id == oak.id, Grant.revoked_at.is_(None))
         with stack.database.reading() as session:
             assert session.scalar(still) == 0
+
+
+def test_r56_a_message_asked_for_before_anybody_can_see_the_removal_gives_no_access_after_it(stack: Stack) -> None:
+    team = stack.account()
+    guest, oak = stack.guest(team), stack.card(team)
+    give(stack.client(team.member), oak, guest)
+    with stack.database.transaction() as removing:
+        admin = removing.get_one(Membership, team.admin.membership_id)
+        revoke_grant(removing, removing.get_one(Card, oak.id), guest.membership_id, by=admin)
+        with stack.database.reading() as asking:
+            known = closed_grants(asking, oak.id, [guest.membership_id])
+
+    assert mention(stack, Barrier(1), oak, guest, by=team.member, known=known) == "refused"
 
 
 def test_r56_joining_while_the_invitation_is_cancelled(stack: Stack) -> None:
@@ -153,13 +169,13 @@ def open_before_revoked(stack: Stack, membership_id: int, card_id: int) -> bool:
     return opened_at is not None and opened_at < revoked_at
 
 
-def mention(stack: Stack, barrier: Barrier, card: Lead, guest: Person, *, by: Person, asked_at: datetime) -> str:
+def mention(stack: Stack, barrier: Barrier, card: Lead, guest: Person, *, by: Person, known: Collection[int]) -> str:
     """Address the guest as the web does for a request that came in before the others were let go."""
     barrier.wait(10)
     try:
         with stack.database.transaction() as session:
             on, author = session.get_one(Card, card.id), session.get_one(Membership, by.membership_id)
-            say(session, on, by=author, text="Look", to=[guest.membership_id], asked_at=asked_at)
+            say(session, on, by=author, text="Look", to=[guest.membership_id], known=known)
     except JustRevoked:
         return "refused"
     return "said"

@@ -3,12 +3,12 @@
 from flask import Blueprint, redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from models import now
-from webapp.access import acting, needs
+from webapp.access import acting, database, here, needs
 from webapp.cards import card_page
 from webapp.errors import answers_on
 from webapp.forms import ChatForm, TextForm, end_of_day
 from workflows.converse import say, write_to_contact
+from workflows.grant import closed_grants
 from workflows.permissions import Action
 from workflows.revoke import revoke_grant
 
@@ -20,12 +20,12 @@ pages = Blueprint("talk", __name__, url_prefix="/a/<slug:slug>/<any(leads, custo
 @answers_on(card_page)
 def chat() -> ResponseReturnValue:
     """Write in the chat; guests who are addressed gain access by it (R20)."""
-    asked_at = now()
     sent = ChatForm.read()
+    with database().reading() as session:
+        known = closed_grants(session, here().on.id, sent.to)
     with acting() as found:
         ends_at = end_of_day(sent.expires_on, found.by.account.zone) if found.may(Action.GRANT) else None
-        when = {"ends_at": ends_at, "asked_at": asked_at}
-        say(found.session, found.on, by=found.by, text=sent.text, to=sent.to, **when)
+        say(found.session, found.on, by=found.by, text=sent.text, to=sent.to, ends_at=ends_at, known=known)
     return redirect(url_for("cards.card"), 303)
 
 

@@ -47,11 +47,11 @@ def say(
     text: str,
     to: Collection[int] = (),
     ends_at: datetime | None = None,
-    asked_at: datetime | None = None,
+    known: Collection[int] | None = None,
 ) -> Message:
     """Write in the card's internal chat; guests addressed gain access until `ends_at`, and all are notified (R20, R21).
 
-    `asked_at` is when the request came in: a revocation since then wins (R56).
+    `known` are the `closed_grants` of those addressed as the request found them: a revocation since wins (R56).
     Raises NotAddressable, EmptyText, TextTooLong, JustRevoked.
     """
     permit(session, by, Action.CHAT, card=card)
@@ -63,7 +63,7 @@ def say(
     session.flush()
     if may(role_on(session, by, card), Action.GRANT):
         guests = [each for each in addressed if each.is_guest]
-        grant(session, message, guests, by=by, asked_at=asked_at or now(), ends_at=ends_at)
+        grant(session, message, guests, by=by, ends_at=ends_at, known=known)
     followers = _followers(session, card) if by.is_guest else []
     notify(session, message, [*addressed, *followers])
     announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
