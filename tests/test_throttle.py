@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from models import Attempt, AuditEvent, Database, Delivery, Event, Template, User, UserSession, now
 from tests.browser import Browser
-from tests.inviting import NEW_PASSWORD, fresh, token_path
+from tests.inviting import NEW_PASSWORD, Admin, fresh, token_path
 from tests.people import PASSWORD, make_guest, make_team
 from tests.stack import Stack
 from webapp.sign_in import credentials
@@ -85,6 +85,13 @@ def test_a_known_browser_is_known_for_one_person_and_counts_by_itself(stack: Sta
     other.post("/logout")
     assert [other.sign_in(team.admin.email, WRONG).status_code for _ in range(7)] == [403] * 6 + [429]
     assert other.sign_in(team.member.email, PASSWORD).status_code == 303
+
+
+def test_a_right_password_is_no_try_even_if_there_is_no_account_left(stack: Stack) -> None:
+    team = stack.account()
+    guest, browser = stack.guest(team), stack.client()
+    Admin(stack, team).delete(guest.membership_id)
+    assert [browser.sign_in(guest.email, PASSWORD).status_code for _ in range(8)] == [403] * 8
 
 
 @pytest.mark.parametrize("cookie", ["", "rubbish", "W10.aaaa", "x" * 3000])

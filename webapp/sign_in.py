@@ -1,5 +1,6 @@
 """Signing in and out, and the way onward from the front door."""
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from flask import Blueprint, redirect, render_template, request
@@ -14,7 +15,7 @@ from webapp.visit import SECRET
 from workflows.address import normalise
 from workflows.passwords import password_matches
 from workflows.permissions import Action
-from workflows.refusals import BadAddress, Refusal, SignInRefused, TooMany
+from workflows.refusals import BadAddress, NoAccount, Refusal, SignInRefused, TooMany
 from workflows.sign_in import credentials, end_session, memberships_of, pending_invitations_of, start_session
 from workflows.throttle import begin_attempt, refuse, succeed
 
@@ -79,11 +80,18 @@ def _let_in(user_id: int | None, password_hash: str, attempt_id: int) -> str:
         raise SignInRefused
     before = here().user_session
     agent = request.headers.get("User-Agent", "").replace("\x00", "")
-    with database().transaction() as session:
-        if before is not None:
-            end_session(session, before.id)
-        secret = start_session(session, user_id, agent=agent)
-        succeed(session, attempt_id, user_id=user_id, password_hash=password_hash)
+    was_right = partial(succeed, user_id=user_id, password_hash=password_hash)
+    try:
+        with database().transaction() as session:
+            if before is not None:
+                end_session(session, before.id)
+            secret = start_session(session, user_id, agent=agent)
+            was_right(session, attempt_id)
+    except NoAccount:
+        # The password was right: nobody tries to guess here.
+        with database().transaction() as session:
+            was_right(session, attempt_id)
+        raise
     cookie.clear()
     cookie.permanent = True
     return secret
