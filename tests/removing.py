@@ -48,7 +48,7 @@ def a_guest_with_two_cards(stack: Stack) -> tuple[Team, Browser, Person, Lead, L
 def queue_a_mail(stack: Stack, guest: Person) -> None:
     """Queue a mail that is due long after the test, once all that was queued before has gone."""
     stack.idle()
-    about = {"membership_id": guest.membership_id, "account_id": guest.account_id, "user_id": guest.user_id}
+    about = {"membership_id": guest.membership_id, "account_id": guest.account_id}
     with stack.database.transaction() as session:
         post(session, to=guest.email, template=Template.NOTIFICATION, not_before=now() + timedelta(hours=1), **about)
 

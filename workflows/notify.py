@@ -46,7 +46,6 @@ def queue_digest(session: Session, membership: Membership) -> None:
         account_id=membership.account_id,
         not_before=now() + timedelta(seconds=settings().notification_quiet_seconds),
         membership_id=membership.id,
-        user_id=membership.user_id,
     )
 
 
