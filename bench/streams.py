@@ -50,7 +50,7 @@ class Listener:
             if b"retry:" in some:
                 self.is_open.set()
             # The last chunk of a body that is not announced by its length.
-            if some.endswith(b"\r\n0\r\n\r\n"):
+            if some.endswith(b"0\r\n\r\n"):
                 break
         writer.close()
 
