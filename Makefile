@@ -12,7 +12,7 @@ define install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(1)
 endef
 
-.PHONY: up test lint format types contracts bench chaos lock clean
+.PHONY: up test lint format types contracts bench chaos lock readme clean
 .DELETE_ON_ERROR:
 
 up: $(VENV)/runtime.stamp
@@ -48,6 +48,9 @@ lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
 	$(COMPILE) -o requirements.lock
 	$(COMPILE) --extra test -c requirements.lock -o tests/requirements.lock
+
+readme: $(VENV)/test.stamp
+	$(BIN)/python -m tests.readme
 
 clean:
 	rm -rf $(VENV) .*_cache *.egg-info

@@ -29,6 +29,7 @@ from workflows.sweep import sweep_and_repair, sweep_now
 
 FOUND, UNUSABLE = 1, 2
 SHORTEST_SECRET = 15
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def main() -> None:
@@ -49,9 +50,13 @@ def main() -> None:
         _fail(f"{error.filename or 'system'}: {error.strerror or error}", UNUSABLE)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-def cli() -> None:
+@click.group(invoke_without_command=True, context_settings=HELP)
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Guest access to single CRM cards: invite, grant, notify, revoke, and prove that nothing was left behind."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+        context.exit(UNUSABLE)
 
 
 @cli.command()
@@ -132,12 +137,15 @@ def sweep(repair: bool, as_json: bool) -> int:
 
 
 @cli.command()
-@click.option("--url", help="Of the running instance; otherwise BASE_URL.")
+@click.option("--url", help="Where the instance answers; otherwise BASE_URL. Its database is that of the settings.")
 def demo(url: str | None) -> int:
     """Play the whole story against a running instance, with its demo account."""
+    url = url or settings().base_url
+    together.require_answer(url)
+    together.require_demo(_open())
     from webapp.play import play  # noqa: PLC0415
 
-    return 0 if play(url or settings().base_url) else FOUND
+    return 0 if play(url) else FOUND
 
 
 @cli.command()

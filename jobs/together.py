@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from jobs import embedded, supervisor
 from models import Database, Settings, settings
 from models.schema import migrate
-from models.settings import PREFIX
+from models.settings import PREFIX, Misconfigured
 from workflows import demo_data
 from workflows.checks import require_known
 from workflows.passwords import hash_password
@@ -36,6 +36,7 @@ def choose(port: int | None, data_dir: Path | None) -> Settings:
 
 def migrated(chosen: Settings) -> Database:
     """Return the database, at this version. Raises Misconfigured."""
+    embedded.make_directory(chosen.data_dir)
     database = opened(chosen)
     migrate(database)
     return database
@@ -44,7 +45,6 @@ def migrated(chosen: Settings) -> Database:
 def opened(chosen: Settings) -> Database:
     """Return the database, as it is. Raises Misconfigured."""
     require_known(chosen.sweep_repair)
-    embedded.make_directory(chosen.data_dir)
     return Database(chosen.database)
 
 
@@ -53,6 +53,23 @@ def seed(database: Database) -> None:
     hashed = hash_password(demo_data.PASSWORD, demo_data.PASSWORD)
     with database.transaction() as session:
         demo_data.seed_demo(session, password_hash=hashed)
+
+
+def require_answer(url: str) -> None:
+    """Return if an instance answers there. Raises Misconfigured."""
+    try:
+        is_well = httpx.get(f"{url}/healthz", trust_env=False).is_success
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Misconfigured(f"no instance answers at {url}: {error}") from None
+    if not is_well:
+        raise Misconfigured(f"what answers at {url} is no instance of Guestlist")
+
+
+def require_demo(database: Database) -> None:
+    """Return if the database has the demo account. Raises Misconfigured."""
+    with database.reading() as session:
+        if not demo_data.is_seeded(session):
+            raise Misconfigured("DATA_DIR or DATABASE_URL: not those of an instance with the demo account")
 
 
 def commands(chosen: Settings) -> dict[str, list[str]]:
@@ -76,9 +93,20 @@ def greet(chosen: Settings, where: str, *, has_demo: bool) -> None:
         lines += [f"Invite                 {demo_data.FORMER:<22} (registered before, with the same password)"]
     mail = f"{chosen.base_url}/dev/mail, and in {chosen.data_dir.resolve() / 'mail'}"
     lines += [f"Mail arrives at        {mail if not chosen.smtp_url else 'your mail server'}"]
-    lines += [f"Everything is kept in  {chosen.data_dir.resolve()}", "Ctrl-C ends it."]
+    lines += [f"Everything is kept in  {chosen.data_dir.resolve()}"]
+    if has_demo:
+        lines += [
+            f"See the whole story    GUESTLIST_DATA_DIR={chosen.data_dir.resolve()} {_command()} demo --url {where}"
+        ]
+    lines += ["Ctrl-C ends it."]
     text = "\n".join(["", *(f"  {line}" for line in lines), ""])
     threading.Thread(target=_say_when_up, args=(where, text), daemon=True).start()
+
+
+def _command() -> str:
+    """Return the command line's own path, short where that is below the working directory."""
+    path = Path(sys.executable).parent / "guestlist"
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _say_when_up(where: str, text: str) -> None:

@@ -20,6 +20,10 @@ def migrate(database: Database) -> None:
 
 def is_current(database: Database) -> bool:
     """Return whether the database has had every migration of this version."""
+    url = database.engine.url
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        # Asking would make an empty one.
+        return False
     with database.reading() as session:
         applied = MigrationContext.configure(session.connection()).get_current_revision()
     return applied == ScriptDirectory.from_config(_config()).get_current_head()

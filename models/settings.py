@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     job_attempts: int = Field(12, ge=1, le=100, description="Attempts before a job is a dead letter")
     job_pause_seconds: float = Field(5, gt=0, description="Pause before the first retry; doubled each time, to an hour")
     job_lease_seconds: int = Field(60, ge=5, description="Seconds a worker may hold a job before it is rung again")
+    job_keep_days: int = Field(14, ge=1, le=3650, description="Days that jobs are kept after they are done")
     relay_seconds: float = Field(1, gt=0, le=60, description="Pause between the relay's looks at due jobs")
     worker_processes: int = Field(2, ge=1, le=64, description="Dramatiq worker processes per host")
     worker_threads: int = Field(4, ge=1, le=64, description="Threads per worker process")
@@ -88,6 +89,7 @@ class Settings(BaseSettings):
     sweep_access_cron: Cron = Field("*/15 * * * *", description="When to sweep grants, memberships, sessions")
     sweep_invitations_cron: Cron = Field("5 * * * *", description="When to sweep invitations and their links")
     sweep_work_cron: Cron = Field("*/10 * * * *", description="When to sweep jobs, deliveries and removals")
+    purge_cron: Cron = Field("20 3 * * *", description="When to forget jobs that are long done")
     expire_cron: Cron = Field("* * * * *", description="When to expire what is past its time")
     sweep_repair: Annotated[list[str], NoDecode] = Field([], description="Checks to mend without asking, by commas")
     sweep_grace_minutes: int = Field(10, ge=0, description="Minutes that work in progress is left alone by sweeps")
@@ -107,6 +109,30 @@ class Settings(BaseSettings):
         if value and urlsplit(value).scheme not in allowed:
             raise ValueError(f"must begin with one of {', '.join(f'{scheme}://' for scheme in allowed)}")
         return value.rstrip("/") if info.field_name == "base_url" else value
+
+    @field_validator("base_url")
+    @classmethod
+    def _whole_host(cls, value: str) -> str:
+        at = urlsplit(value)
+        if not at.hostname or at.path or at.query or at.fragment or "@" in at.netloc:
+            raise ValueError("must be scheme, host and port alone, as in https://crm.example")
+        return value
+
+    @field_validator("bind")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        at = urlsplit(f"//{value}")
+        if value and not (at.hostname and at.port):
+            raise ValueError("must be host:port, as in 0.0.0.0:8000")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mailbox(cls, value: str) -> str:
+        name, _, host = parseaddr(value)[1].rpartition("@")
+        if not name or not host:
+            raise ValueError("must be an address, or a name and an address in <>")
+        return value
 
     @field_validator("secret_key")
     @classmethod

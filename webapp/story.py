@@ -111,7 +111,7 @@ def guest_may(story: Story) -> str:
     expect("older than I am" in story.admin.get(story.card), "the guest's message on the admin's page")
     contact = re.findall(r"<dd>(\S+@[^<]+)</dd>", story.admin.get(f"{HERE}/contacts/{story.contact}"))
     story.guest.post(f"{story.card}/contact-messages", text=f"Measured for {story.address}.")
-    expect(story.address in story.admin.mail(contact[0], "contact-message"), "the guest's words in the contact's mail")
+    story.admin.mail(contact[0], "contact-message", holding=story.address)
     admin_id = story.admin.user_row(HERE, ADMIN)["membership-id"]
     story.guest.post(f"{HERE}/direct/{admin_id}", text="May I bring a colleague?")
     return "fields and notes are there, tasks are not; chat, a mail to the contact and a direct message arrived"

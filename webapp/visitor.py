@@ -54,15 +54,16 @@ class Visitor:
                 return carried
         raise AssertionError(f"expected a row of {address}")
 
-    def mail(self, address: str, template: str) -> str:
-        """Wait for a mail of a kind to an address, and return its text part."""
+    def mail(self, address: str, template: str, *, holding: str = "") -> str:
+        """Wait for a mail of a kind to an address that holds some words, and return its text part."""
 
         def look() -> dict[str, str]:
             for path in re.findall(r"/dev/mail/[\w.,=:-]+\.eml", self.get("/dev/mail")):
                 mail = message_from_bytes(self.browser.get(path).content, policy=policy.default)
-                if mail["To"] and address in mail["To"] and mail["X-Guestlist-Template"] == template:
-                    part = mail.get_body(("plain",))
-                    return {"status": "here", "text": part.get_content() if part else ""}
+                part = mail.get_body(("plain",))
+                text = part.get_content() if part else ""
+                if address in (mail["To"] or "") and mail["X-Guestlist-Template"] == template and holding in text:
+                    return {"status": "here", "text": text}
             return {"status": "not here"}
 
         return self.wait(look, "here")["text"]

@@ -88,9 +88,14 @@ SAMPLES = (
 )
 
 
+def is_seeded(session: Session) -> bool:
+    """Return whether there is a demo account."""
+    return session.scalar(select(Account.id).where(Account.slug == SLUG)) is not None
+
+
 def seed_demo(session: Session, *, password_hash: str) -> bool:
     """Make the demo account and its people, unless there is one. Return whether it was made."""
-    if session.scalar(select(Account.id).where(Account.slug == SLUG)) is not None:
+    if is_seeded(session):
         return False
     admin = found_account(
         session,
