@@ -1,6 +1,6 @@
 """Talking on a card: the chat that gives access, mail with the contact, and who participates."""
 
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.access import acting, database, here, needs
@@ -47,4 +47,5 @@ def remove_participant(membership_id: int) -> ResponseReturnValue:
     """Close this card to a guest (R50)."""
     with acting() as found:
         revoke_grant(found.session, found.on, membership_id, by=found.by)
+    flash("This card is closed to them from now on.")
     return redirect(url_for("cards.card"), 303)

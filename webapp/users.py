@@ -1,6 +1,6 @@
 """Settings, Users: invite people, and see where each invitation stands (R1, R2, R6)."""
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.access import acting, here, needs
@@ -50,7 +50,8 @@ def add() -> ResponseReturnValue:
 def resend(invitation_id: int) -> ResponseReturnValue:
     """Send the invitation again, with a fresh link."""
     with acting() as found:
-        resend_invitation(found.session, invitation_id, by=found.by)
+        invitation = resend_invitation(found.session, invitation_id, by=found.by)
+    flash(f"The invitation of {invitation.email_typed} is sent again, with a fresh link.")
     return redirect(url_for(".listed"), 303)
 
 
@@ -60,5 +61,6 @@ def resend(invitation_id: int) -> ResponseReturnValue:
 def cancel(invitation_id: int) -> ResponseReturnValue:
     """Cancel the invitation with everything that was sent for it."""
     with acting() as found:
-        cancel_invitation(found.session, invitation_id, by=found.by)
+        invitation = cancel_invitation(found.session, invitation_id, by=found.by)
+    flash(f"The invitation of {invitation.email_typed} is cancelled, and its links are dead.")
     return redirect(url_for(".listed"), 303)

@@ -73,7 +73,7 @@ def invite(
     return invitation
 
 
-def resend_invitation(session: Session, invitation_id: int, *, by: Membership) -> None:
+def resend_invitation(session: Session, invitation_id: int, *, by: Membership) -> Invitation:
     """Mail a fresh link, and let the invitation live its full time again (R9). Raises InvitationClosed, TooMany."""
     permit(session, by, Action.INVITE)
     invitation = _lock(session, invitation_id, by)
@@ -85,9 +85,10 @@ def resend_invitation(session: Session, invitation_id: int, *, by: Membership) -
     invitation.expires_at = now() + timedelta(days=settings().invitation_days)
     _post_invitation(session, invitation, to=address)
     record(session, Event.INVITATION_RESENT, invitation.id, by=by)
+    return invitation
 
 
-def cancel_invitation(session: Session, invitation_id: int, *, by: Membership) -> None:
+def cancel_invitation(session: Session, invitation_id: int, *, by: Membership) -> Invitation:
     """Close a pending invitation with its links and mail. Cancelling twice is the same as cancelling once."""
     permit(session, by, Action.INVITE)
     invitation = _lock(session, invitation_id, by)
@@ -97,6 +98,7 @@ def cancel_invitation(session: Session, invitation_id: int, *, by: Membership) -
         close_invitations(session, [invitation.id], InvitationStatus.CANCELLED)
         record(session, Event.INVITATION_CANCELLED, invitation.id, by=by)
         announce(session, NewsKind.USERS, account_id=by.account_id)
+    return invitation
 
 
 def _group(wanted: str) -> Group:
