@@ -10,7 +10,7 @@ from models.database import Database, insert_once
 from models.delivery import Delivery, DeliveryStatus, Template
 from models.grant import Grant
 from models.invitation import Invitation, InvitationStatus
-from models.job import Job, JobStatus, enqueue
+from models.job import Job, JobStatus, Pause, enqueue
 from models.membership import Group, Membership, MembershipStatus
 from models.message import Addressee, Message, MessageKind
 from models.news import News, NewsKind, announce
@@ -53,6 +53,7 @@ __all__ = [
     "NewsKind",
     "Note",
     "Notification",
+    "Pause",
     "Removal",
     "RemovalStatus",
     "Settings",
