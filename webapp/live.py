@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
@@ -142,7 +143,7 @@ class Streams:
                 _put(self._queues[reader], None)
 
 
-def create_root(settings: Settings, database: Database, app: Flask) -> ASGIApp:
+def create_root(settings: Settings, database: Database, app: Flask) -> Starlette:
     """Return the ASGI application: the stream, and under everything else the pages."""
     streams = Streams(settings, database)
 
@@ -153,11 +154,11 @@ def create_root(settings: Settings, database: Database, app: Flask) -> ASGIApp:
             return PlainTextResponse(refusal.sentence, refusal.status, headers=HEADERS)
         return StreamingResponse(streams.follow(reader), media_type="text/event-stream", headers=HEADERS)
 
-    root = Starlette(
+    return Starlette(
         routes=[Route("/notifications/stream", stream, methods=["GET"]), Mount("/", _pages(app))],
+        middleware=[Middleware(only_own_names, settings)],
         lifespan=lambda _: streams.running(),
     )
-    return only_own_names(root, settings)
 
 
 def _pages(app: Flask) -> ASGIApp:
