@@ -3,6 +3,7 @@
 import json
 import logging
 import secrets
+import signal
 import sys
 from pathlib import Path
 from typing import IO, NoReturn
@@ -164,7 +165,7 @@ def doctor(as_json: bool) -> int:
 
 def asgi() -> ASGIApp:
     """Return what a web process serves."""
-    supervisor.die_with_parent()
+    supervisor.die_with_parent(signal.SIGKILL)
     database = _open()
     return create_root(settings(), database, create_app(settings(), database))
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -109,7 +110,11 @@ class Child:
         )
 
 
-def die_with_parent() -> None:
-    """Have the kernel send SIGTERM to this process when its parent dies, however that dies. Linux only."""
+def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
+    """Have the kernel send this process a signal when its parent dies, however that dies. Linux only."""
     if LIBC is not None:
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        LIBC.prctl(PR_SET_PDEATHSIG, by)
+        parent = multiprocessing.parent_process()
+        # It may have died before the kernel was told what to do then.
+        if parent is not None and not parent.is_alive():
+            os.kill(os.getpid(), by)

@@ -113,9 +113,11 @@ def _removals(database: Database, world: World) -> None:
         invite(
             session, by=session.get_one(Membership, second.membership_id), email="by-ann@guests.example", group="free"
         )
+        asked = invitation_to(session, world.team, "asked@guests.example")
+        mail_link(session, asked.membership.user_id, LinkPurpose.ACTIVATE, asked.id)
         done = remove(session, [guests[0].membership_id], by=admin)
         # Under way: one just begun, with an admin among them, one begun long ago and still carried on by its job.
-        remove(session, [guests[1].membership_id, second.membership_id], by=admin)
+        remove(session, [guests[1].membership_id, second.membership_id, asked.membership_id], by=admin)
         long = remove(session, [guests[2].membership_id], by=admin)
         long.requested_at = now() - timedelta(hours=3)
         while advance_removal(session, done.id):

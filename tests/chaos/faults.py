@@ -155,6 +155,7 @@ class Injector:
         for kind, pause, seconds in self._plan():
             if self._place.is_over.wait(pause):
                 return
+            self._place.keep_up()
             breaks, deed = self._faults[kind]
             try:
                 with self._place.chronicle.fault(kind, breaks) as fault:

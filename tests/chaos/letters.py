@@ -25,6 +25,7 @@ def read_letters(place: Place, drivers: Sequence[Driver]) -> None:
     for kept in place.office.kept:
         copies[kept.mail_id].append(kept)
     place.chronicle.notes["mails taken by the mail server"] = len(place.office.kept)
+    place.chronicle.notes["mails refused with 550"] = len(place.office.refused)
     place.chronicle.notes["of these, second and further copies"] = len(place.office.kept) - len(copies)
     _all_sent(place, deliveries, copies)
     for mail_id, same in copies.items():

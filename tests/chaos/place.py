@@ -55,7 +55,16 @@ class Place:
         assert self.postgres is not None
         return self.postgres
 
+    def keep_up(self) -> None:
+        """Start again what ended by itself, as whatever runs services on a host does."""
+        for name in ("web", "work"):
+            process = self.stack.process(name)
+            if not process.is_running:
+                self.chronicle.notes[f"{name} gave up, and was started again"] += 1
+                process.start()
+
     def answers(self) -> bool:
+        self.keep_up()
         with suppress(httpx.TransportError):
             return self._asking.get("/healthz").is_success
         return False
@@ -68,6 +77,7 @@ class Place:
         return until(lambda: [each for each in self._work("worker") if "dramatiq" not in _command(each)], within=60)
 
     def _work(self, word: str) -> list[psutil.Process]:
+        self.keep_up()
         return [each for each in self.stack.process("work").tree() if word in _command(each)]
 
 

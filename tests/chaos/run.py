@@ -57,6 +57,7 @@ def _settle(here: Place) -> float | None:
     """Wait until no job is left to do; return after how many seconds, or None where it never was."""
     began = time.monotonic()
     while time.monotonic() - began < SETTLE_SECONDS:
+        here.keep_up()
         if _left(here) == 0:
             return time.monotonic() - began
         time.sleep(0.2)

@@ -79,11 +79,11 @@ def stale(at: datetime) -> datetime:
     return at - timedelta(minutes=settings().sweep_grace_minutes)
 
 
-def is_left_behind(at: datetime) -> ColumnElement[bool]:
+def is_left_behind(at: datetime, of: type[Membership] = Membership) -> ColumnElement[bool]:
     """SQL for: the membership is missing, or deleted with no removal busy closing what it held."""
     busy = select(Removal.id).where(Removal.status == RemovalStatus.RUNNING, is_in_hand(at))
-    unattended = Membership.removal_id.is_(None) | Membership.removal_id.not_in(busy)
-    return or_(Membership.id.is_(None), (Membership.status == MembershipStatus.DELETED) & unattended)
+    unattended = of.removal_id.is_(None) | of.removal_id.not_in(busy)
+    return or_(of.id.is_(None), (of.status == MembershipStatus.DELETED) & unattended)
 
 
 def is_in_hand(at: datetime) -> ColumnElement[bool]:

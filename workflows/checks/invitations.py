@@ -55,7 +55,7 @@ def _pending(condition: ColumnElement[bool], *why: Any) -> Breaches:  # noqa: AN
 
 def _link_without_membership(at: datetime) -> Breaches:
     over = Link.invitation_id.is_not(None) & or_(
-        Invitation.status.is_distinct_from(InvitationStatus.PENDING), Invitee.status == MembershipStatus.DELETED
+        Invitation.status.is_distinct_from(InvitationStatus.PENDING), is_left_behind(at, Invitee)
     )
     # Only a person who was new has a link to activate: no account may learn that from a finding (R6).
     account_id = case((Link.purpose == LinkPurpose.RESET, last_account(Link.user_id)), else_=None)
