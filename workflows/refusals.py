@@ -67,6 +67,10 @@ class WeakPassword(BadInput):
     """Choose a password of {0} to {1} characters."""
 
 
+class CommonPassword(BadInput):
+    """Anybody would guess this password early. Choose a few words that have nothing to do with each other."""
+
+
 class PasswordsDiffer(BadInput):
     """The two passwords are not the same."""
 
