@@ -2,7 +2,7 @@
 
 from models.account import Account
 from models.attempt import Attempt, AttemptKind
-from models.audit import AuditEvent, Event, record
+from models.audit import AuditEvent, Event, record, record_each
 from models.base import Base, now
 from models.card import Card, CardField, CardKind, Note, Task
 from models.contact import Company, Contact
@@ -70,5 +70,6 @@ __all__ = [
     "insert_once",
     "now",
     "record",
+    "record_each",
     "settings",
 ]

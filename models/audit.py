@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, insert
+from sqlalchemy import ForeignKey, Index, Select, String, insert, literal, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base, BigId, now
@@ -76,6 +76,26 @@ def record(
         account_id = by.account_id
     about = {"actor_id": by.id if by else None, "outcome": outcome, "details": details}
     session.add(AuditEvent(**_line(event, object_id, account_id), **about))
+
+
+def record_each(
+    session: Session,
+    event: Event,
+    objects: Select[int, int],
+    *,
+    by: Membership | None = None,
+    outcome: str = "",
+    **details: Any,  # noqa: ANN401
+) -> None:
+    """Do the same for each id and account id that are selected, in one statement."""
+    chosen = objects.subquery()
+    object_id, account_id = chosen.c
+    alike = {"at": now(), "outcome": outcome, "details": details, "actor_id": by.id if by else None}
+    alike |= {"event": event, "request_id": request_id.get()}
+    columns = AuditEvent.__table__.c
+    values = [literal(value, columns[name].type) for name, value in alike.items()]
+    lines = select(object_id, account_id, *values).select_from(chosen)
+    session.execute(insert(AuditEvent).from_select(["object_id", "account_id", *alike], lines, include_defaults=False))
 
 
 def record_briefly(session: Session, event: Event, object_id: int, *, account_id: int | None, outcome: str) -> None:

@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     password_min_length: int = Field(15, ge=8, le=128, description="Shortest password accepted")
     resends_per_day: int = Field(5, ge=1, description="Resends per invitation and day")
     invitations_per_hour: int = Field(100, ge=1, description="Invitations per admin and hour")
-    mails_per_recipient_day: int = Field(5, ge=1, description="Invitation mails per recipient and day")
+    mails_per_recipient_day: int = Field(5, ge=1, description="Other invitations' mails per recipient and day")
     notification_quiet_seconds: int = Field(120, ge=0, description="Quiet time before unread notifications are mailed")
 
     job_attempts: int = Field(12, ge=1, le=100, description="Attempts before a job is a dead letter")

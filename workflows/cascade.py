@@ -26,6 +26,7 @@ from models import (
     announce,
     now,
     record,
+    record_each,
     settings,
 )
 from workflows.close import close_invitations
@@ -90,6 +91,8 @@ def _close_grants(session: Session, removal: Removal, ids: list[int]) -> None:
     # Access ended when the removal was answered, not when its clean-up came by.
     ended = {"revoked_at": removal.requested_at, "removal_id": removal.id}
     session.execute(update(Grant).where(Grant.id.in_(ids)).values(**ended))
+    closed = select(Grant.id, Grant.account_id).where(Grant.id.in_(ids))
+    record_each(session, Event.GRANT_REVOKED, closed, outcome="removal", removal=removal.id)
 
 
 def _purge_notifications(session: Session, _: Removal, ids: list[int]) -> None:

@@ -21,6 +21,7 @@ from models import (
     announce,
     now,
     record,
+    record_each,
 )
 
 EXPIRY_BATCH = 200
@@ -101,4 +102,6 @@ def _give_up_seats(session: Session, membership_ids: Sequence[int], at: datetime
     ).all()
     waiting = update(Grant).where(Grant.membership_id.in_(unseated), Grant.revoked_at.is_(None))
     session.execute(waiting.values(revoked_at=at), execution_options={"synchronize_session": False})
+    closed = select(Grant.id, Grant.account_id).where(Grant.membership_id.in_(unseated), Grant.revoked_at == at)
+    record_each(session, Event.GRANT_REVOKED, closed, outcome="invitation closed")
     session.execute(delete(Notification).where(Notification.membership_id.in_(unseated)))

@@ -23,6 +23,7 @@ from models import (
     insert_once,
     now,
     record,
+    record_each,
 )
 from workflows.permissions import Action, permit
 from workflows.refusals import EmptyText, NotFound, TextTooLong
@@ -121,9 +122,11 @@ def finish_task(session: Session, card: Card, task_id: int, *, by: Membership) -
 def delete_card(session: Session, card: Card, *, by: Membership) -> None:
     """Delete the card: nobody opens it from now on; its grants and notifications end."""
     permit(session, by, Action.DELETE_CARD, card=card)
-    card.deleted_at = now()
+    card.deleted_at = at = now()
     still = update(Grant).where(Grant.card_id == card.id, Grant.revoked_at.is_(None))
-    session.execute(still.values(revoked_at=now(), revoked_by_id=by.id))
+    session.execute(still.values(revoked_at=at, revoked_by_id=by.id))
+    closed = select(Grant.id, Grant.account_id).where(Grant.card_id == card.id, Grant.revoked_at == at)
+    record_each(session, Event.GRANT_REVOKED, closed, by=by, outcome="card deleted", card=card.id)
     session.execute(delete(Notification).where(Notification.card_id == card.id))
     record(session, Event.CARD_DELETED, card.id, by=by)
     announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
