@@ -12,7 +12,7 @@ define install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(1)
 endef
 
-.PHONY: up test lint format types contracts bench chaos lock readme clean
+.PHONY: up test lint format types contracts bench chaos stop-points races lock readme clean
 .DELETE_ON_ERROR:
 
 up: $(VENV)/runtime.stamp
@@ -40,6 +40,14 @@ bench: $(VENV)/test.stamp
 
 chaos: $(VENV)/test.stamp
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+# Kills each workflow before and after each of its statements; ARGS=--short for a few of them.
+stop-points: $(VENV)/test.stamp
+	$(BIN)/python -m tests.stop_points $(ARGS)
+
+# Lets go at once what must not happen at once, 500 times each; ARGS=--short for a few times.
+races: $(VENV)/test.stamp
+	$(BIN)/python -m tests.races $(ARGS)
 
 # Pins with hashes and no addresses, for every platform and Python from 3.11.
 COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-annotate \

@@ -16,7 +16,7 @@ import click
 from dramatiq.broker import MessageProxy
 from sqlalchemy import func, select, update
 
-from bench.place import Place, place
+from bench.place import READY, Place, place
 from bench.wire import Tap
 from jobs.broker import connect, ring
 from jobs.supervisor import work_commands
@@ -26,7 +26,6 @@ from tests.people import Person, make_team
 from tests.process import until
 from workflows.invite import invite
 
-READY = "ready for action"
 WARM_UP = 40
 COUNTED = 50
 PATIENCE = 240

@@ -6,6 +6,7 @@ import time
 from multiprocessing.sharedctypes import Synchronized
 
 END_OF_MAIL = b"\r\n.\r\n"
+START_SECONDS = 30
 
 
 class Conversation(asyncio.Protocol):
@@ -51,6 +52,9 @@ class Sink:
         receiving, sending = spawn.Pipe(duplex=False)
         self._process = spawn.Process(target=self._serve, args=(sending,), daemon=True)
         self._process.start()
+        # Its end is the process's alone: when that falls, we hear of it.
+        sending.close()
+        assert receiving.poll(START_SECONDS), "the mail sink does not start"
         self.port: int = receiving.recv()
 
     def forget(self) -> None:

@@ -1,8 +1,8 @@
 """What an answer says when it is no: one page, one sentence, and nothing of the object."""
 
 from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec
+from functools import partial, wraps
+from typing import Any, ParamSpec
 from urllib.parse import quote
 
 from flask import Flask, redirect, render_template, request
@@ -27,6 +27,7 @@ SENTENCES = {
 
 def answer_errors(app: Flask) -> None:
     """Answer every refusal and fault with its page."""
+    app.log_exception = partial(_log, app)  # type: ignore[method-assign]
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(CSRFError, _stale)
     app.register_error_handler(HTTPException, _failed)
@@ -56,6 +57,11 @@ def _refused(refusal: Refusal) -> ResponseReturnValue:
     note_refusal(refusal)
     may_sign_in = isinstance(refusal, SignInFirst | AccessEnded)
     return _page(refusal.sentence, refusal.status, may_sign_in=may_sign_in)
+
+
+def _log(app: Flask, fault: Any) -> None:  # noqa: ANN401
+    # The rule and not the address, which may hold a mailed token.
+    app.logger.error("%s %s failed", request.method, request.url_rule, exc_info=fault)
 
 
 def _asked_for() -> str:

@@ -108,7 +108,7 @@ SENTENCES: dict[Action, str] = {
     Action.REMOVE: "delete users",
     Action.AUDIT: "read the audit record",
     Action.SWEEP: "run sweeps and repair findings",
-    Action.OPERATE: "see and replay jobs of all accounts",
+    Action.OPERATE: "see the jobs of all accounts",
 }
 
 

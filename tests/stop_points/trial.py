@@ -31,6 +31,8 @@ class Ground:
         self.before, self.sent_before = self._look(url), self._sent(url)
         with self._copy() as url:
             self._in_child(self._tell, url)
+            # What nobody was rung for is the relay's, here as everywhere.
+            self._in_child(_resume, url)
             self.after = self._look(url)
             amiss = [*self._mail_violations(url, set()), *self._sweep_violations(url)]
         assert not amiss and self.after != self.before, f"undisturbed, {self.world} ends like this: {amiss}"
@@ -62,7 +64,7 @@ class Ground:
         if not self.is_recorded(stop):
             yield from _differs("what was not recorded has effects", self.before, self._look(url))
             # Whoever got no answer asks again: nothing is in the way.
-            if ended := in_child(partial(self._tell, url)):
+            if ended := in_child(partial(self._tell, url)) or in_child(partial(_resume, url)):
                 yield f"asking again ended with {ended}"
         yield from _differs("it ends otherwise than undisturbed", self.after, self._look(url))
         yield from self._mail_violations(url, in_flight)
