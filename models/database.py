@@ -62,15 +62,16 @@ def insert_once(session: Session, table: type[Base], **values: Any) -> int | Non
     return session.scalar(insert(table).values(**values).on_conflict_do_nothing().returning(table.id))
 
 
+# Errors are logged, and kept with their jobs: what statements were given stays out of them.
 def _postgresql(url: str, pool_size: int) -> Engine:
     parsed = make_url(url)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    return create_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True)
 
 
 def _sqlite(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": 30})
+    engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: object) -> None:  # noqa: ANN401
