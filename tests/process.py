@@ -69,7 +69,8 @@ class Process:
 
     def kill(self) -> None:
         """Kill it and all its children with -9, as a power cut would."""
-        for each in [*self.tree(), self.inner]:
+        # The parent first: it would start again what it sees fall.
+        for each in [self.inner, *self.tree()]:
             try:
                 each.kill()
             except psutil.NoSuchProcess:

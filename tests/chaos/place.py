@@ -59,9 +59,14 @@ class Place:
         """Start again what ended by itself, as whatever runs services on a host does."""
         for name in ("web", "work"):
             process = self.stack.process(name)
-            if not process.is_running:
-                self.chronicle.notes[f"{name} gave up, and was started again"] += 1
-                process.start()
+            if process.is_running:
+                continue
+            last = process.log().rpartition("guestlist: ")[2]
+            if last.startswith("database: "):
+                self.chronicle.notes[f"{name} found no database, and was started again"] += 1
+            else:
+                self.chronicle.violated("what nobody kills stays up", f"{name} ended: {last[-1000:]}")
+            process.start()
 
     def answers(self) -> bool:
         self.keep_up()
