@@ -12,7 +12,7 @@ define install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(1)
 endef
 
-.PHONY: up test lint format types contracts bench chaos stop-points races lock readme clean
+.PHONY: up test lint format types contracts bench chaos stop-points races alike audit lock readme clean
 .DELETE_ON_ERROR:
 
 up: $(VENV)/runtime.stamp
@@ -38,6 +38,10 @@ contracts: $(VENV)/test.stamp
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m bench.invitations $(ARGS)
 
+# Whether the time of an answer tells who is known.
+alike: $(VENV)/test.stamp
+	$(BIN)/python -m bench.alike $(ARGS)
+
 chaos: $(VENV)/test.stamp
 	$(BIN)/python -m tests.chaos $(ARGS)
 
@@ -48,6 +52,10 @@ stop-points: $(VENV)/test.stamp
 # Lets go at once what must not happen at once, 500 times each; ARGS=--short for a few times.
 races: $(VENV)/test.stamp
 	$(BIN)/python -m tests.races $(ARGS)
+
+# Whether any pinned dependency is known to be vulnerable; fails on findings, not where nobody can be asked.
+audit: $(VENV)/pyvenv.cfg
+	@$(BIN)/python .ci/audit
 
 # Pins with hashes and no addresses, for every platform and Python from 3.11.
 COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-annotate \
