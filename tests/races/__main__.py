@@ -37,7 +37,7 @@ RACES: dict[str, type[Race]] = {
         ExpiryWithUse,
     )
 }
-FULL, SHORT = 500, 6
+FULL, SHORT = 500, 4
 BATCH = 25
 # Fewer trials prove nothing about who can win.
 ENOUGH = 100

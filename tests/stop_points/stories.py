@@ -81,7 +81,7 @@ def removing(database: Database) -> Act:
         invited = invitation_to(session, team, NEW).membership_id
         for each in guests:
             sign_in(session, each.user_id)
-            about = {"account_id": team.id, "membership_id": each.membership_id, "user_id": each.user_id}
+            about = {"account_id": team.id, "membership_id": each.membership_id}
             post(session, to=each.email, template=Template.NOTIFICATION, not_before=now() + MUCH_LATER, **about)
     ids = [*(each.membership_id for each in guests), invited]
     return lambda session: remove(session, ids, by=_member(session, team.admin))
