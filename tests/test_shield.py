@@ -20,7 +20,7 @@ STRANGE_HOSTS = (
     "evil.example@",
     "\u0131.example",
 )
-INLINE = re.compile(r"<script(?![^>]*\bsrc=)|\son\w+\s*=|javascript:|<style\b|\sstyle=", re.IGNORECASE)
+INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style\b|<[^>]*(\son\w+\s*=|javascript:|\sstyle=)", re.IGNORECASE)
 
 
 def test_every_page_lets_in_no_inline_script_and_no_frame(stack: Stack) -> None:
