@@ -12,8 +12,8 @@ import click
 from sqlalchemy.exc import DBAPIError
 from starlette.types import ASGIApp
 
+from jobs import commands, embedded, supervisor, together
 from jobs import doctor as examination
-from jobs import embedded, supervisor, together
 from jobs.bell import Bell
 from jobs.broker import connect
 from jobs.live import Live
@@ -28,15 +28,14 @@ from workflows.passwords import hash_password
 from workflows.refusals import Refusal
 from workflows.sweep import sweep_and_repair, sweep_now
 
-FOUND, UNUSABLE = 1, 2
-SHORTEST_SECRET = 15
+FOUND, UNUSABLE, SHORTEST_SECRET = 1, 2, 15
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def main() -> None:
     """Run a command. What an operator can mend is one line on stderr; anything else is a fault, with its traceback."""
     try:
-        sys.exit(cli(prog_name="guestlist", standalone_mode=False))
+        sys.exit(cli(prog_name="guestlist", standalone_mode=False, obj=_open))
     except click.exceptions.Abort:
         sys.exit(FOUND)
     except click.ClickException as misuse:
@@ -51,7 +50,7 @@ def main() -> None:
         _fail(f"{error.filename or 'system'}: {error.strerror or error}", UNUSABLE)
 
 
-@click.group(invoke_without_command=True, context_settings=HELP)
+@click.group(commands=[commands.jobs], invoke_without_command=True, context_settings=HELP)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Guest access to single CRM cards: invite, grant, notify, revoke, and prove that nothing was left behind."""

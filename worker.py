@@ -17,7 +17,7 @@ supervisor.die_with_parent(signal.SIGKILL)
 logging.basicConfig(level=settings().log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 # Every message that finds nothing to do, and every look of the relay, would be a line.
 logging.getLogger("dramatiq.worker.WorkerThread").setLevel(logging.ERROR)
-logging.getLogger("apscheduler").setLevel(logging.WARNING)
+logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 database = Database(settings().database)
 book = ledger.Ledger(database, settings())

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from jobs.broker import QUEUE, job_of
-from jobs.ledger import Claim, Ledger, Overtaken
+from jobs.ledger import Claim, Ledger, Overtaken, hand_over
 from workflows.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -73,8 +73,8 @@ class Durable(dramatiq.Middleware):
             return
         _, claim = hand
         with suppress(Overtaken), self.ledger.database.transaction() as session:
-            within = broker.actors[message.actor_name].options.get("within") or timedelta.max
-            if self.ledger.fail(session, claim, exception, within=within):
+            within = broker.actors[message.actor_name].options.get("within")
+            if self.ledger.fail(session, claim, exception, within=timedelta.max if within is None else within):
                 tell_of_death(broker, session, claim.actor, claim.arguments)
 
     def before_nack(self, broker: Broker, message: MessageProxy) -> None:
@@ -85,9 +85,10 @@ class Durable(dramatiq.Middleware):
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         # Whoever was not done in time is about to be killed; what they began is begun again by others.
-        for claim in list(self._held.values()):
-            with suppress(Overtaken), self.ledger.database.transaction() as session:
+        for job_id, claim in list(self._held.items()):
+            with suppress(Overtaken, DBAPIError), self.ledger.database.transaction() as session:
                 self.ledger.go_on(session, claim)
+                hand_over(session, [job_id])
 
 
 def tell_of_death(broker: Broker, session: Session, actor: str, arguments: dict[str, int]) -> None:

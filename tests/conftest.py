@@ -12,7 +12,9 @@ from models import Database, settings
 from models.schema import migrate
 from models.settings import PREFIX
 from tests.postgres import Postgres
+from tests.process import until
 from tests.stack import Stack
+from tests.yard import Yard
 
 # The group keeps all tests of one database, and so its processes, in one test worker.
 DATABASES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("sqlite", "postgresql")]
@@ -131,6 +133,23 @@ def stack(
             running.close()
             del request.session.stash[STACK]
     settings.cache_clear()
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def yard(
+    request: pytest.FixtureRequest, create: Callable[[str], Create], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Yard]:
+    """Workers and a relay that the test gives jobs to, made to be tried."""
+    running = Yard(create(request.param)("jobs"), tmp_path_factory.mktemp("yard"))
+    running.start("valkey")
+    try:
+        until(running.settings.valkey_socket.exists, what="Valkey", within=60)
+        running.start("worker", "clock")
+        # Not before it has done something is the worker known to be there.
+        running.ended(running.want("note"))
+        yield running
+    finally:
+        running.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -47,6 +48,13 @@ def dawdle(session: Session, *, number: int) -> Generator[Callable[[], None], No
 
 
 @durable()
+def doze(session: Session, *, number: int) -> Generator[Callable[[], None], None, None]:
+    """Take a while, but not long."""
+    yield lambda: time.sleep(1)
+    record(session, Event.CARD_CREATED, number)
+
+
+@durable()
 def fetch(session: Session, *, number: int) -> Generator[Callable[[], int], int, None]:
     """Look outside whether the database is free to be written, then note what was seen."""
     record(session, Event.INVITATION_MADE, number)
@@ -65,6 +73,12 @@ def stumble(session: Session, *, number: int) -> None:
 @durable(on_dead=give_up)
 def refuse(session: Session, *, number: int) -> None:  # noqa: ARG001
     raise NotFound
+
+
+@durable(throws=(Passing,), within=timedelta(0), on_dead=give_up)
+def hurry(session: Session, *, number: int) -> None:  # noqa: ARG001
+    """Fail past the deadline, for a reason that does not count."""
+    raise Passing
 
 
 @durable(throws=(Passing,))

@@ -43,7 +43,7 @@ class Window:
         self.page.get_by_label("E-mail address").fill(email)
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Sign in").click()
-        self.page.wait_for_url(re.compile(r"/(notifications|a/.*)$"))
+        self.page.wait_for_url(re.compile(r"/(notifications|accounts|a/.*)$"))
 
     def stay(self) -> None:
         """Note that the page from here on should change by itself."""

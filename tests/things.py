@@ -77,7 +77,8 @@ class Making:
         invited = self._row(Membership, user_id=leaving.user_id, group="free", status="invited", name=self.secret)
         asked = {"membership_id": invited, "inviter_id": admin, "email_typed": leaving.email, "expires_at": _later()}
         sweep = self._row(Sweep, finished_at=now())
-        ids = {"notification_id": told, "removal_id": removal.id, "sweep_id": sweep}
+        job = self._row(Job, actor="expire", arguments={})
+        ids = {"job_id": job, "notification_id": told, "removal_id": removal.id, "sweep_id": sweep}
         return {**ids, "invitation_id": self._row(Invitation, **asked)}
 
     def _row(self, table: type[Base], **values: Any) -> int:

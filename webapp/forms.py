@@ -149,6 +149,13 @@ class RepairForm(Form):
     finding: Id | None = None
 
 
+class JobsForm(Form):
+    ids: Ids = []
+    every: str = ""
+    state: Line = ""
+    kind: Line = ""
+
+
 def day(typed: str) -> date | None:
     """Return the day that was typed as year-month-day; None where nothing was. Raises BadInput."""
     if not typed:

@@ -108,7 +108,7 @@ SENTENCES: dict[Action, str] = {
     Action.REMOVE: "delete users",
     Action.AUDIT: "read the audit record",
     Action.SWEEP: "run sweeps and repair findings",
-    Action.OPERATE: "see the jobs of all accounts",
+    Action.OPERATE: "see, replay, discard and pause the jobs of all accounts, and see what was detected of invitees",
 }
 
 

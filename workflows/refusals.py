@@ -119,6 +119,10 @@ class SlugTaken(Conflict):
     """There is an account “{0}” already."""
 
 
+class NotDead(Conflict):
+    """Job {0} is not a dead letter: there is no such job, or it goes on already."""
+
+
 class LinkDead(Refusal):
     """This link is not valid: it was used, cancelled or replaced, or its time is over."""
 

@@ -17,6 +17,7 @@ from models import (
     SweepKind,
     enqueue,
 )
+from models.job import is_paused
 from workflows.cascade import advance_removal
 from workflows.checks.check import Breaches, Check, at_work, is_in_hand, stale
 
@@ -45,7 +46,9 @@ def _job(at: datetime) -> Breaches:
         Job.ring_at,
         Job.last_error,
     ).where(
-        Job.status.in_((JobStatus.WAITING, JobStatus.RUNNING)), or_(Job.ring_at.is_(None), Job.ring_at <= stale(at))
+        Job.status.in_((JobStatus.WAITING, JobStatus.RUNNING)),
+        or_(Job.ring_at.is_(None), Job.ring_at <= stale(at)),
+        (Job.status == JobStatus.RUNNING) | ~is_paused(),
     )
 
 
