@@ -17,7 +17,8 @@ from jobs import doctor as examination
 from jobs.bell import Bell
 from jobs.broker import connect
 from jobs.live import Live
-from models import Database, Settings, Sweep, settings
+from models import Database, Sweep, settings
+from models.logs import begin_log
 from models.schema import is_current
 from models.settings import Misconfigured
 from webapp import create_app
@@ -72,7 +73,7 @@ def up(port: int | None, data_dir: Path | None, no_demo: bool) -> None:
     database = together.migrated(chosen)
     if not no_demo:
         together.seed(database)
-    _log(chosen)
+    begin_log(chosen.log_level)
     together.greet(chosen, f"http://{host}:{at}", has_demo=not no_demo)
     supervisor.supervise(together.commands(chosen))
 
@@ -81,6 +82,7 @@ def up(port: int | None, data_dir: Path | None, no_demo: bool) -> None:
 def web() -> None:
     """Serve pages, forms and live events."""
     _open().engine.dispose()
+    begin_log(settings().log_level)
     serve(settings(), factory="guestlist:asgi")
 
 
@@ -88,7 +90,7 @@ def web() -> None:
 def work() -> None:
     """Run the workers, the clock and the relay. Any number of hosts may."""
     _open().engine.dispose()
-    _log(settings())
+    begin_log(settings().log_level)
     for line in examination.examine([examination.broker, examination.mail_server]):
         if not line.is_well:
             click.echo(f"guestlist: {line.part}: {line.says}; until then what needs it waits", err=True)
@@ -165,6 +167,7 @@ def doctor(as_json: bool) -> int:
 def asgi() -> ASGIApp:
     """Return what a web process serves."""
     supervisor.die_with_parent(signal.SIGKILL)
+    begin_log(settings().log_level)
     database = _open()
     return create_root(settings(), database, create_app(settings(), database))
 
@@ -192,10 +195,6 @@ def _swept(done: Sweep) -> dict[str, object]:
     shown = ("check", "severity", "account_id", "object_id", "evidence", "found_at", "repaired_at")
     findings = [{name: getattr(finding, name) for name in shown} for finding in done.findings]
     return {"sweep": done.id, "rows": done.rows, "findings": findings}
-
-
-def _log(chosen: Settings) -> None:
-    logging.basicConfig(level=chosen.log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
 
 def _fail(sentence: str, status: int) -> NoReturn:

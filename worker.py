@@ -1,23 +1,19 @@
 """What carries out jobs: `dramatiq worker` runs their actors, `python -m worker` the clock and the relay."""
 
-import logging
 import signal
 
 import dramatiq
 from dramatiq.middleware import TimeLimit
 
 from jobs import bell, broker, clock, durable, ledger, live, relay, supervisor
-from models import Database, settings
+from models import Database, logs, settings
 
 # A job that takes longer than its lease would be done twice; it is stopped before.
 TIME_LIMIT = settings().job_lease_seconds * 800
 
 # Asked politely it would wait for the dead: Dramatiq tells its parent when it has started, and waits to be heard.
 supervisor.die_with_parent(signal.SIGKILL)
-logging.basicConfig(level=settings().log_level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-# Every message that finds nothing to do, and every look of the relay, would be a line.
-logging.getLogger("dramatiq.worker.WorkerThread").setLevel(logging.ERROR)
-logging.getLogger("apscheduler").setLevel(logging.ERROR)
+logs.begin_log(settings().log_level)
 
 database = Database(settings().database)
 book = ledger.Ledger(database, settings())

@@ -18,6 +18,8 @@ from sqlalchemy.orm import Session
 
 from jobs.broker import QUEUE, job_of
 from jobs.ledger import Claim, Ledger, Overtaken, hand_over
+from models.audit import request_id
+from models.logs import job_at_hand
 from workflows.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -44,7 +46,9 @@ class Durable(dramatiq.Middleware):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
         _in_hand.set(None)
+        request_id.set("")
         job_id = job_of(message)
+        job_at_hand.set(f"{message.actor_name} {job_id}")
         if job_id is None:
             logger.warning("a message that names no job is dropped: %.500r", message)
             raise SkipMessage("no bell of ours")
@@ -57,6 +61,7 @@ class Durable(dramatiq.Middleware):
             raise SkipMessage("done, or not due")
         self._held[job_id] = claim
         _in_hand.set((self.ledger, claim))
+        request_id.set(claim.request_id)
 
     def after_process_message(
         self,
@@ -70,11 +75,14 @@ class Durable(dramatiq.Middleware):
         if hand is not None:
             self._held.pop(hand[1].job_id, None)
         if exception is None or hand is None or isinstance(exception, Overtaken):
+            logger.info("ended" if exception is None else "overtaken")
             return
         _, claim = hand
+        logger.warning("attempt %d failed: %s", claim.attempts, type(exception).__name__)
         with suppress(Overtaken), self.ledger.database.transaction() as session:
             within = broker.actors[message.actor_name].options.get("within")
             if self.ledger.fail(session, claim, exception, within=timedelta.max if within is None else within):
+                logger.error("dead")
                 tell_of_death(broker, session, claim.actor, claim.arguments)
 
     def before_nack(self, broker: Broker, message: MessageProxy) -> None:

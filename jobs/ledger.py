@@ -36,6 +36,7 @@ class Claim:
     arguments: dict[str, int]
     attempts: int
     due_at: datetime
+    request_id: str = ""
 
 
 _mine = (Job.id == bindparam("job_id"), Job.status == JobStatus.RUNNING, Job.attempts == bindparam("mine"))
@@ -50,7 +51,7 @@ CLAIM = (
         started_at=bindparam("at"),
         ring_at=bindparam("lease_ends"),
     )
-    .returning(Job.id, Job.actor, Job.arguments, Job.attempts, Job.due_at)
+    .returning(Job.id, Job.actor, Job.arguments, Job.attempts, Job.due_at, Job.request_id)
 )
 FINISH = update(Job).where(*_mine).values(status=JobStatus.DONE, finished_at=bindparam("at"), ring_at=None)
 PUT_BACK = (

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 
 from models import Template as Kind
 from models import settings
+from models.audit import request_id
 from workflows.compose import Letter
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "email"
@@ -61,6 +62,7 @@ def render(letter: Letter) -> Message:
         headers={
             "Auto-Submitted": "auto-generated",
             "X-Guestlist-Template": letter.template.value,
+            **({"X-Guestlist-Request": request_id.get()} if request_id.get() else {}),
             **letter.headers,
         },
     )

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, exists, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from models.audit import request_id
 from models.base import Base, now
 
 # How long the relay leaves the bell of the committing process a head start.
@@ -55,6 +56,8 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     last_error: Mapped[str | None] = mapped_column(Text)
+    # Of the request that wanted it: it follows the job into the log, the record and the mail.
+    request_id: Mapped[str] = mapped_column(String(64), default="", server_default="")
 
 
 class Pause(Base):
@@ -97,6 +100,7 @@ def enqueue(
         not_before=due,
         ring_at=due + HEAD_START if is_rung else due,
         created_at=at,
+        request_id=request_id.get(),
     )
     session.add(job)
     if is_rung:

@@ -11,6 +11,8 @@ from models.settings import Misconfigured, Settings
 
 # What open streams may delay an end by.
 GRACE_SECONDS = 5
+# Its lines go where ours go, and look alike.
+LIKE_OURS = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}}
 
 
 def serve(settings: Settings, *, factory: str) -> None:
@@ -27,6 +29,7 @@ def serve(settings: Settings, *, factory: str) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=GRACE_SECONDS,
         log_level=LogLevels(settings.log_level.lower()),
+        log_dictconfig=LIKE_OURS,
     ).serve()
 
 

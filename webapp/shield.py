@@ -1,5 +1,7 @@
 """Headers that keep a page to itself, and an id for every request."""
 
+import logging
+import re
 from uuid import uuid4
 
 from flask import Flask, Response, request
@@ -7,6 +9,10 @@ from flask import Flask, Response, request
 from models.audit import request_id
 
 TLS_FOR_A_YEAR = f"max-age={365 * 24 * 3600}; includeSubDomains"
+logger = logging.getLogger(__name__)
+FAULT = 500
+# What a proxy may call a request: nothing that could be more than a name, in logs, mails and pages.
+WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{8,64}")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -16,13 +22,16 @@ POLICY = (
 def shield(app: Flask, *, is_https: bool) -> None:
     """Name every request, and put the headers on every answer."""
     app.before_request(_name)
+    app.add_template_global(request_id.get, "request_id")
     app.after_request(_cover)
+    app.after_request(_log)
     if is_https:
         app.after_request(_insist_on_tls)
 
 
 def _name() -> None:
-    request_id.set(uuid4().hex)
+    given = request.headers.get("X-Request-Id", "")
+    request_id.set(given if WELL_FORMED.fullmatch(given) else uuid4().hex)
 
 
 def _cover(response: Response) -> Response:
@@ -36,6 +45,13 @@ def _cover(response: Response) -> Response:
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     if request.endpoint is None or not request.endpoint.endswith("static"):
         headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _log(response: Response) -> Response:
+    # The rule and not the address, which may hold a mailed token.
+    level = logging.INFO if request.method == "POST" or response.status_code >= FAULT else logging.DEBUG
+    logger.log(level, "%s %s %d", request.method, request.url_rule, response.status_code)
     return response
 
 
