@@ -1,18 +1,22 @@
 """The clock: each tick of each schedule once over all hosts, and a missed one caught up once."""
 
 import logging
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.cron import CronTrigger
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from jobs.broker import AWAY, Doorbell
 from jobs.relay import Relay
 from models import Database, Settings, SweepKind, Tick, enqueue, insert_once, now
+from models.audit import request_id
 from workflows.sweep import begin_sweep
 
 logger = logging.getLogger(__name__)
@@ -21,6 +25,8 @@ LATE = timedelta(seconds=5)
 TRY_AGAIN = timedelta(seconds=5)
 # Of its pause between two looks, how long the relay may be busy with a line.
 BUSY_SHARE = 0.9
+# How far this host's time may go astray in a second before it has jumped.
+JUMP_SECONDS = 2
 LONGEST_LOOK_BACK = timedelta(days=5 * 366)
 
 
@@ -43,13 +49,14 @@ def run(database: Database, settings: Settings, relay: Relay, broker: Doorbell) 
     pause = settings.relay_seconds
     scheduler.add_job(relay.look, "interval", seconds=pause, args=(pause * BUSY_SHARE,))
     scheduler.add_job(_tidy, "interval", hours=1, args=(broker,))
+    threading.Thread(target=_mind_jumps, args=(scheduler,), daemon=True).start()
     scheduler.start()
 
 
 def tick(database: Database, schedule: str, trigger: CronTrigger, want: Callable[[Session], object]) -> None:
     """Take the tick that is due, unless another clock has; one missed while no clock ran is caught up.
 
-    A schedule that never ticked has missed nothing.
+    A schedule that never ticked has missed nothing; nor has one that ticked since by another line.
     """
     at = now()
     due_at = last_due(trigger, at)
@@ -57,12 +64,18 @@ def tick(database: Database, schedule: str, trigger: CronTrigger, want: Callable
         return
     with database.transaction() as session:
         is_late = at - due_at > LATE
-        if is_late and not session.scalar(select(Tick.id).where(Tick.schedule == schedule).limit(1)):
+        # What a clock that ran ahead has taken says nothing about the present.
+        newest = select(func.max(Tick.due_at)).where(Tick.schedule == schedule, Tick.due_at <= at)
+        before = session.scalar(newest) if is_late else None
+        if is_late and (before is None or before >= due_at):
             return
-        if insert_once(session, Tick, schedule=schedule, due_at=due_at, is_catch_up=is_late):
+        overdue_at = next_after(trigger, next_after(trigger, due_at))
+        taken = {"schedule": schedule, "due_at": due_at, "overdue_at": overdue_at, "is_catch_up": is_late}
+        if insert_once(session, Tick, **taken):
+            request_id.set(uuid4().hex)
             want(session)
             if is_late:
-                logger.warning("%s, due at %s, was missed and is caught up", schedule, due_at)
+                logger.warning("%s was missed since %s, and is caught up", schedule, before)
 
 
 def last_due(trigger: CronTrigger, at: datetime) -> datetime | None:
@@ -76,6 +89,25 @@ def last_due(trigger: CronTrigger, at: datetime) -> datetime | None:
     while (later := trigger.get_next_fire_time(due, due)) is not None and later <= at:
         due = later
     return due.astimezone(UTC)
+
+
+def next_after(trigger: CronTrigger, at: datetime | None) -> datetime | None:
+    """Return the trigger's first moment after `at`; None where there is none."""
+    later: datetime | None = trigger.get_next_fire_time(at, at) if at else None
+    return later.astimezone(UTC) if later else None
+
+
+def _mind_jumps(scheduler: BlockingScheduler) -> None:
+    """Look anew whenever the host's time is set: the scheduler would sleep until an hour set back is over again."""
+    before = time.time() - time.monotonic()
+    while True:
+        time.sleep(1)
+        drift = time.time() - time.monotonic()
+        if abs(drift - before) > JUMP_SECONDS:
+            logger.warning("the time of this host jumped by %.0f s", drift - before)
+            for job in scheduler.get_jobs():
+                job.modify(next_run_time=now())
+        before = drift
 
 
 def _schedules(settings: Settings) -> dict[str, tuple[str, Callable[[Session], object]]]:

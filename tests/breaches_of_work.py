@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from models import (
@@ -19,7 +19,10 @@ from models import (
     LinkPurpose,
     Removal,
     RemovalStatus,
+    Sweep,
+    SweepKind,
     Template,
+    Tick,
     now,
 )
 from tests.planting import Scene, breach
@@ -140,6 +143,28 @@ def _(scene: Scene) -> Base:
 def _(scene: Scene) -> Base:
     about = {"template": Template.PASSWORD_RESET, "queued_at": now() - 2 * AN_HOUR, "sending_at": now() - AN_HOUR}
     return queue_mail(scene.session, scene.world, with_job=False, status=DeliveryStatus.SENDING, **about)
+
+
+def _overdue(kind: SweepKind) -> None:
+    of_kind = Sweep.kind == kind
+
+    def begun(session: Session, _: int) -> bool:
+        return session.scalar(select(Sweep.id).where(of_kind, Sweep.started_at > now() - AN_HOUR).limit(1)) is not None
+
+    @breach(f"{kind}_sweep_overdue", "for-twice-its-period", tells="overdue_at", mended=begun)
+    def _(scene: Scene) -> Base:
+        schedule, at = f"sweep-{kind}", now()
+        scene.session.execute(delete(Tick).where(Tick.schedule == schedule))
+        scene.session.execute(update(Sweep).where(of_kind).values(started_at=at - 3 * AN_HOUR))
+        # It is the tick of the last success that counts: of those since, none brought another.
+        scene.session.execute(update(Sweep).where(of_kind).values(finished_at=at - 3 * AN_HOUR))
+        last = Tick(schedule=schedule, due_at=at - 3 * AN_HOUR, overdue_at=at - AN_HOUR)
+        scene.add(Tick(schedule=schedule, due_at=at - AN_HOUR / 2, overdue_at=at + AN_HOUR))
+        return scene.add(last)
+
+
+for each in SweepKind:
+    _overdue(each)
 
 
 def _by_colleague(scene: Scene, *, then: Callable[[], None]) -> Base:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jobs.clock import last_due, tick
-from models import Database, Job, Tick, enqueue
+from models import Database, Job, Sweep, SweepKind, Tick, enqueue, now
+from workflows.checks.schedules import is_overdue
 
 HOURLY = CronTrigger.from_crontab("5 * * * *", timezone=UTC)
 
@@ -48,6 +49,64 @@ def test_r60_a_first_start_has_missed_nothing(database: Database, clock: time_ma
     assert _jobs(database) == 0
 
 
+def test_r60_time_set_back_takes_no_tick_again(database: Database, clock: time_machine.Traveller) -> None:
+    _look(database)
+    clock.move_to(datetime(2030, 3, 1, 13, 5, 1, tzinfo=UTC))
+    _look(database)
+    for minute in (6, 59):
+        clock.move_to(datetime(2030, 3, 1, 12, minute, tzinfo=UTC))
+        _look(database)
+
+    assert [due_at.hour for due_at, _ in _ticks(database)] == [12, 13]
+    assert _jobs(database) == 2
+
+
+def test_r60_time_that_ran_ahead_holds_up_no_tick_of_the_present(
+    database: Database, clock: time_machine.Traveller
+) -> None:
+    _look(database)
+    clock.move_to(datetime(2031, 7, 1, tzinfo=UTC))
+    _look(database)
+    for hour in (13, 14):
+        clock.move_to(datetime(2030, 3, 1, hour, 5, 1, tzinfo=UTC))
+        _look(database)
+
+    assert [(due_at.year, due_at.hour) for due_at, _ in _ticks(database)] == [
+        (2030, 12),
+        (2030, 13),
+        (2030, 14),
+        (2031, 23),
+    ]
+
+
+def test_r60_a_new_line_of_the_settings_is_no_missed_run(database: Database, clock: time_machine.Traveller) -> None:
+    _look(database)
+    clock.move_to(datetime(2030, 3, 1, 12, 20, tzinfo=UTC))
+    _look(database, CronTrigger.from_crontab("0 3 1 1 *", timezone=UTC))
+
+    assert len(_ticks(database)) == _jobs(database) == 1
+
+
+def test_r60_a_sweep_that_dies_each_time_is_overdue_after_twice_its_period(
+    database: Database, clock: time_machine.Traveller
+) -> None:
+    def sweeps(at: datetime, finished_at: datetime | None) -> bool:
+        """Let the tick of this moment bring a sweep; return whether sweeps are overdue twenty minutes later."""
+        clock.move_to(at)
+        tick(
+            database, "sweep-access", HOURLY, lambda session: session.add(Sweep(kind="access", finished_at=finished_at))
+        )
+        clock.move_to(at + timedelta(minutes=20))
+        with database.reading() as session:
+            return is_overdue(session, SweepKind.ACCESS, now())
+
+    five_past = [datetime(2030, 3, 1, hour, 5, 1, tzinfo=UTC) for hour in range(12, 17)]
+    succeeded = [True, False, False, False, True]
+    overdue = [sweeps(at, at if well else None) for at, well in zip(five_past, succeeded, strict=True)]
+
+    assert overdue == [False, False, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("line", "due"),
     [
@@ -65,11 +124,11 @@ def test_the_last_moment_of_a_schedule(line: str, due: datetime | None) -> None:
     assert last_due(trigger, datetime(2030, 3, 1, 12, 7, 30, tzinfo=UTC)) == due
 
 
-def _look(database: Database) -> None:
+def _look(database: Database, trigger: CronTrigger = HOURLY) -> None:
     def want(session: Session) -> None:
         enqueue(session, "expire")
 
-    tick(database, "expire", HOURLY, want)
+    tick(database, "expire", trigger, want)
 
 
 def _ticks(database: Database) -> list[tuple[datetime, bool]]:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from models.settings import Misconfigured
-from workflows.checks import grants, invitations, members, sight, work
+from workflows.checks import grants, invitations, members, schedules, sight, work
 from workflows.checks.check import Check, evidence
 
 CHECKS: dict[str, Check] = {
-    check.name: check for check in [*work.CHECKS, *members.CHECKS, *grants.CHECKS, *invitations.CHECKS, *sight.CHECKS]
+    check.name: check for part in (work, members, grants, invitations, sight, schedules) for check in part.CHECKS
 }
 
 __all__ = ["CHECKS", "Check", "evidence", "require_known"]
