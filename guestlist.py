@@ -1,7 +1,5 @@
 """The command line: each command composes what it needs, runs it, and says in one line what went wrong."""
 
-import json
-import logging
 import secrets
 import signal
 import sys
@@ -12,22 +10,20 @@ import click
 from sqlalchemy.exc import DBAPIError
 from starlette.types import ASGIApp
 
-from jobs import commands, embedded, supervisor, together
-from jobs import doctor as examination
+from jobs import embedded, supervisor, together
 from jobs.bell import Bell
 from jobs.broker import connect
+from jobs.commands import jobs
+from jobs.findings import doctor, sweep, warn
 from jobs.live import Live
-from models import Database, Sweep, settings
+from models import Database, settings
+from models.formats import shown
 from models.logs import begin_log
 from models.schema import is_current
 from models.settings import Misconfigured
-from webapp import create_app
-from webapp.live import create_root
-from webapp.serving import address, claim, serve
 from workflows.found import found_account
 from workflows.passwords import hash_password
 from workflows.refusals import Refusal
-from workflows.sweep import sweep_and_repair, sweep_now
 
 FOUND, UNUSABLE, SHORTEST_SECRET = 1, 2, 15
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -46,12 +42,12 @@ def main() -> None:
     except Refusal as refusal:
         _fail(refusal.sentence, FOUND)
     except DBAPIError as error:
-        _fail(f"database: {error.orig}", UNUSABLE)
+        _fail(f"GUESTLIST_DATABASE_URL: {shown(settings().database)}: {error.orig}", UNUSABLE)
     except OSError as error:
         _fail(f"{error.filename or 'system'}: {error.strerror or error}", UNUSABLE)
 
 
-@click.group(commands=[commands.jobs], invoke_without_command=True, context_settings=HELP)
+@click.group(commands=[jobs, sweep, doctor], invoke_without_command=True, context_settings=HELP)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Guest access to single CRM cards: invite, grant, notify, revoke, and prove that nothing was left behind."""
@@ -61,11 +57,13 @@ def cli(context: click.Context) -> None:
 
 
 @cli.command()
-@click.option("--port", type=click.IntRange(1, 65535), help="Serve on this port of the loopback address.")
+@click.option("--port", type=together.Port(), help="Serve on this port of the loopback address.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Keep everything in this directory.")
 @click.option("--no-demo", is_flag=True, help="Make no demo account.")
 def up(port: int | None, data_dir: Path | None, no_demo: bool) -> None:
     """Start everything on this machine, with what is not configured embedded. Ctrl-C ends it."""
+    from webapp.serving import address, claim
+
     chosen = together.choose(port, data_dir)
     embedded.hold(chosen.data_dir / "up.lock", "another `guestlist up` runs on this data directory")
     host, at = address(chosen)
@@ -81,6 +79,8 @@ def up(port: int | None, data_dir: Path | None, no_demo: bool) -> None:
 @cli.command()
 def web() -> None:
     """Serve pages, forms and live events."""
+    from webapp.serving import serve
+
     _open().engine.dispose()
     begin_log(settings().log_level)
     serve(settings(), factory="guestlist:asgi")
@@ -91,9 +91,7 @@ def work() -> None:
     """Run the workers, the clock and the relay. Any number of hosts may."""
     _open().engine.dispose()
     begin_log(settings().log_level)
-    for line in examination.examine([examination.broker, examination.mail_server]):
-        if not line.is_well:
-            click.echo(f"guestlist: {line.part}: {line.says}; until then what needs it waits", err=True)
+    warn()
     supervisor.supervise(supervisor.work_commands(settings()))
 
 
@@ -129,43 +127,22 @@ def create(slug: str, name: str, admin: str, password_file: IO[str] | None) -> N
 
 
 @cli.command()
-@click.option("--repair", is_flag=True, help="Mend what is found.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def sweep(repair: bool, as_json: bool) -> int:
-    """Run all checks now and print what they find. Exits with 1 if a finding is left."""
-    done = (sweep_and_repair if repair else sweep_now)(_open())
-    click.echo(json.dumps(_swept(done), indent=2, default=str) if as_json else _told(done))
-    return FOUND if any(finding.repaired_at is None for finding in done.findings) else 0
-
-
-@cli.command()
 @click.option("--url", help="Where the instance answers; otherwise BASE_URL. Its database is that of the settings.")
 def demo(url: str | None) -> int:
     """Play the whole story against a running instance, with its demo account."""
     url = url or settings().base_url
     together.require_answer(url)
     together.require_demo(_open())
-    from webapp.play import play  # noqa: PLC0415
+    from webapp.play import play
 
     return 0 if play(url) else FOUND
 
 
-@cli.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(as_json: bool) -> int:
-    """Examine configuration, database, broker, mail server, clock and queues."""
-    logging.disable()
-    lines = list(examination.examine())
-    if as_json:
-        click.echo(json.dumps([vars(line) for line in lines], indent=2))
-    for line in () if as_json else lines:
-        state = click.style("ok   ", fg="green") if line.is_well else click.style("WRONG", fg="red")
-        click.echo(f"{state}  {line.part:<15} {line.says}")
-    return 0 if all(line.is_well for line in lines) else FOUND
-
-
 def asgi() -> ASGIApp:
     """Return what a web process serves."""
+    from webapp import create_app
+    from webapp.live import create_root
+
     supervisor.die_with_parent(signal.SIGKILL)
     begin_log(settings().log_level)
     database = _open()
@@ -180,21 +157,6 @@ def _open() -> Database:
         raise Misconfigured("the database is not at this version: run `guestlist migrate`")
     database.on_commit(Bell(database, connect(chosen.broker), Live(chosen.redis)))
     return database
-
-
-def _told(done: Sweep) -> str:
-    lines = [
-        f"{each.severity:<6}  {each.check:<40} {each.object_id:>8}  "
-        + ("mended" if each.repaired_at else json.dumps(each.evidence))
-        for each in done.findings
-    ]
-    return "\n".join([*lines, f"{len(lines)} findings in {done.rows} rows."])
-
-
-def _swept(done: Sweep) -> dict[str, object]:
-    shown = ("check", "severity", "account_id", "object_id", "evidence", "found_at", "repaired_at")
-    findings = [{name: getattr(finding, name) for name in shown} for finding in done.findings]
-    return {"sweep": done.id, "rows": done.rows, "findings": findings}
 
 
 def _fail(sentence: str, status: int) -> NoReturn:

@@ -16,7 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from jobs.broker import AWAY, RedisDoorbell, connect
 from jobs.clock import last_due
 from jobs.mailer import MailTrouble, probe
+from jobs.schedules import SCHEDULES, require_schedules
 from models import Account, Database, Job, JobStatus, Tick, now, settings
+from models.formats import shown
 from models.news import CHANNEL
 from models.schema import is_current
 from models.settings import Misconfigured, Settings
@@ -25,7 +27,6 @@ from workflows.checks import require_known
 LONGEST_WAIT = timedelta(minutes=5)
 # How long the clock may owe a tick.
 LATE = timedelta(minutes=3)
-SCHEDULES = [field for field in Settings.model_fields if field.endswith("_cron")]
 
 
 class Ailment(Exception):
@@ -46,6 +47,7 @@ def examine(parts: Sequence[Callable[[Settings], str]] | None = None) -> Iterato
     try:
         chosen = settings()
         require_known(chosen.sweep_repair)
+        require_schedules(chosen)
     except Misconfigured as error:
         yield Line("settings", is_well=False, says=str(error))
         return
@@ -75,7 +77,7 @@ def data_directory(chosen: Settings) -> str:
 def database(chosen: Settings) -> str:
     with _reading(chosen) as session:
         session.execute(select(1))
-    return make_url(chosen.database).render_as_string(hide_password=True)
+    return shown(chosen.database)
 
 
 def migrations(chosen: Settings) -> str:

@@ -12,6 +12,7 @@ import httpx
 from dotenv import dotenv_values
 
 from jobs import embedded, supervisor
+from jobs.schedules import require_schedules
 from models import Database, Settings, settings
 from models.schema import migrate
 from models.settings import PREFIX, Misconfigured
@@ -20,6 +21,20 @@ from workflows.checks import require_known
 from workflows.passwords import hash_password
 
 POLL_SECONDS = 0.1
+HIGHEST_PORT = 65535
+
+
+class Port(click.ParamType[int]):
+    """A number that a server may listen on."""
+
+    name = "port"
+
+    def convert(self, value: str, *_: object) -> int:
+        """Return the number. Raises UsageError, in the words of make as well."""
+        if value.isdecimal() and 0 < int(value) <= HIGHEST_PORT:
+            return int(value)
+        wish = f"it is a number from 1 to {HIGHEST_PORT}, as in 9000"
+        raise click.UsageError(f"--port (PORT of make): “{value}” is no port; {wish}")
 
 
 def choose(port: int | None, data_dir: Path | None) -> Settings:
@@ -45,6 +60,7 @@ def migrated(chosen: Settings) -> Database:
 def opened(chosen: Settings) -> Database:
     """Return the database, as it is. Raises Misconfigured."""
     require_known(chosen.sweep_repair)
+    require_schedules(chosen)
     return Database(chosen.database)
 
 

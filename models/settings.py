@@ -8,26 +8,31 @@ import tempfile
 from email.utils import parseaddr
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.formats import (
+    BaseUrl,
+    BrokerUrl,
+    DatabaseUrl,
+    Directory,
+    File,
+    HostAndPort,
+    Mailbox,
+    Names,
+    RedisUrl,
+    SecretKey,
+    SmtpUrl,
+    wish,
+)
 
 PREFIX = "GUESTLIST_"
 # A Unix socket's path has room for 108 bytes on Linux, 104 on macOS.
 SOCKET_PATH_LIMIT = 100
-# All tokens are made from the key, and are worth no more than it is.
-SHORTEST_KEY = 32
-Cron = Annotated[str, Field(pattern=r"^(\S+ ){4}\S+$")]
-SCHEMES = {
-    "database_url": ("sqlite", "postgresql", "postgresql+psycopg"),
-    "broker_url": ("redis", "rediss", "unix", "amqp", "amqps"),
-    "redis_url": ("redis", "rediss", "unix"),
-    "smtp_url": ("smtp", "smtp+starttls", "smtps"),
-    "base_url": ("http", "https"),
-}
 
 
 class Misconfigured(Exception):
@@ -41,28 +46,32 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True
     )
 
-    data_dir: Path = Field(Path("data"), description="Directory of everything that the embedded parts keep")
-    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data directory")
-    broker_url: str = Field("", description="redis://, rediss://, unix:// or amqp://; empty: the embedded Valkey")
-    redis_url: str = Field("", description="Redis for live events; empty: the broker, where that is a Redis")
-    smtp_url: str = Field(
+    data_dir: Directory = Field(Path("data"), description="Directory of everything that the embedded parts keep")
+    database_url: DatabaseUrl = Field("", description="SQLAlchemy URL; empty: SQLite in the data directory")
+    broker_url: BrokerUrl = Field("", description="redis://, rediss://, unix:// or amqp://; empty: the embedded Valkey")
+    redis_url: RedisUrl = Field("", description="Redis for live events; empty: the broker, where that is a Redis")
+    smtp_url: SmtpUrl = Field(
         "", description="smtp://, smtp+starttls:// or smtps://, user and password inside; empty: the embedded server"
     )
-    smtp_ca_file: Path | None = Field(None, description="CA certificates to trust for SMTP; empty: the system's")
+    smtp_ca_file: File = Field(None, description="CA certificates to trust for SMTP; empty: the system's")
     smtp_timeout: float = Field(15, gt=0, le=60, description="Seconds a mail server may take over one answer")
-    mail_from: str = Field("Guestlist <guestlist@localhost.localdomain>", description="Sender of every mail")
+    mail_from: Mailbox = Field("Guestlist <guestlist@localhost.localdomain>", description="Sender of every mail")
     product_name: str = Field("Guestlist", min_length=1, max_length=100, description="Name shown on pages and in mails")
     product_text: str = Field(
         "It keeps leads and customers in one place, and shares single cards with people outside the company.",
         max_length=1000,
         description="Information about the product in invitation mails",
     )
-    base_url: str = Field("http://127.0.0.1:8000", description="Where all links lead, and where to serve by default")
-    hosts: Annotated[list[str], NoDecode] = Field([], description="Names to answer to beside BASE_URL's, by commas")
+    base_url: BaseUrl = Field(
+        "http://127.0.0.1:8000", description="Where all links lead, and where to serve by default"
+    )
+    hosts: Names = Field([], description="Names to answer to beside BASE_URL's, by commas")
     proxies: int = Field(-1, ge=-1, le=9, description="How many X-Forwarded-For to believe; -1: 1 behind https, else 0")
-    bind: str = Field("", description="host:port to listen on; empty: those of BASE_URL")
-    secret_key: str = Field("", description="Signs cookies, makes tokens; empty: made and kept in the data directory")
-    operators: Annotated[list[str], NoDecode] = Field([], description="Addresses of platform operators, by commas")
+    bind: HostAndPort = Field("", description="host:port to listen on; empty: those of BASE_URL")
+    secret_key: SecretKey = Field(
+        "", description="Signs cookies, makes tokens; empty: made and kept in the data directory"
+    )
+    operators: Names = Field([], description="Addresses of platform operators, by commas")
 
     session_days: int = Field(14, ge=1, le=365, description="Days a sign-in lasts")
     invitation_days: int = Field(7, ge=1, le=60, description="Days an invitation and its link live")
@@ -86,60 +95,16 @@ class Settings(BaseSettings):
     cascade_batch: int = Field(1000, ge=1, le=10000, description="Rows that one step of a removal closes")
     stream_recheck_seconds: float = Field(2, gt=0, le=5, description="Pause between re-checks of open streams")
 
-    sweep_access_cron: Cron = Field("*/15 * * * *", description="When to sweep grants, memberships, sessions")
-    sweep_invitations_cron: Cron = Field("5 * * * *", description="When to sweep invitations and their links")
-    sweep_work_cron: Cron = Field("*/10 * * * *", description="When to sweep jobs, deliveries and removals")
-    purge_cron: Cron = Field("20 3 * * *", description="When to forget jobs that are long done")
-    expire_cron: Cron = Field("* * * * *", description="When to expire what is past its time")
-    sweep_repair: Annotated[list[str], NoDecode] = Field([], description="Checks to mend without asking, by commas")
+    sweep_access_cron: str = Field("*/15 * * * *", description="When to sweep grants, memberships, sessions")
+    sweep_invitations_cron: str = Field("5 * * * *", description="When to sweep invitations and their links")
+    sweep_work_cron: str = Field("*/10 * * * *", description="When to sweep jobs, deliveries and removals")
+    purge_cron: str = Field("20 3 * * *", description="When to forget jobs that are long done")
+    expire_cron: str = Field("* * * * *", description="When to expire what is past its time")
+    sweep_repair: Names = Field([], description="Checks to mend without asking, by commas")
     sweep_grace_minutes: int = Field(10, ge=0, description="Minutes that work in progress is left alone by sweeps")
     dormant_days: int = Field(90, ge=1, description="Days without grant and activity after which a guest is reported")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much the logs say")
-
-    @field_validator("operators", "sweep_repair", "hosts", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return [part.strip().lower() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-    @field_validator("database_url", "broker_url", "redis_url", "smtp_url", "base_url")
-    @classmethod
-    def _known_scheme(cls, value: str, info: ValidationInfo) -> str:
-        allowed = SCHEMES[info.field_name or ""]
-        if value and urlsplit(value).scheme not in allowed:
-            raise ValueError(f"must begin with one of {', '.join(f'{scheme}://' for scheme in allowed)}")
-        return value.rstrip("/") if info.field_name == "base_url" else value
-
-    @field_validator("base_url")
-    @classmethod
-    def _whole_host(cls, value: str) -> str:
-        at = urlsplit(value)
-        if not at.hostname or at.path or at.query or at.fragment or "@" in at.netloc:
-            raise ValueError("must be scheme, host and port alone, as in https://crm.example")
-        return value
-
-    @field_validator("bind")
-    @classmethod
-    def _host_and_port(cls, value: str) -> str:
-        at = urlsplit(f"//{value}")
-        if value and not (at.hostname and at.port):
-            raise ValueError("must be host:port, as in 0.0.0.0:8000")
-        return value
-
-    @field_validator("mail_from")
-    @classmethod
-    def _mailbox(cls, value: str) -> str:
-        name, _, host = parseaddr(value)[1].rpartition("@")
-        if not name or not host:
-            raise ValueError("must be an address, or a name and an address in <>")
-        return value
-
-    @field_validator("secret_key")
-    @classmethod
-    def _long_enough(cls, value: str) -> str:
-        if value and len(value) < SHORTEST_KEY:
-            raise ValueError(f"shorter than {SHORTEST_KEY} characters; choose a longer random one")
-        return value
 
     @property
     def is_https(self) -> bool:
@@ -202,18 +167,27 @@ class Settings(BaseSettings):
 
 def load(**overrides: object) -> Settings:
     """Return the settings in force. Raises Misconfigured, naming the setting, for an unknown or malformed one."""
-    given = {**dotenv_values(".env"), **os.environ}
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
-    for name in sorted(given):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1)
-            raise Misconfigured(f"unknown setting {name}" + (f"; did you mean {near[0]}?" if near else ""))
+    try:
+        given = {**dotenv_values(".env"), **os.environ}
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f".env: cannot be read as text: {error}") from error
+    known = {name.upper() for name in Settings.model_fields}
+    as_written = {name.upper().removeprefix(PREFIX): name for name in given if name.upper().startswith(PREFIX)}
+    for name in sorted(as_written.keys() - known):
+        near = difflib.get_close_matches(name, known, n=1)
+        mend = f"did you mean {PREFIX}{near[0]}?" if near else "README.md lists them all"
+        raise Misconfigured(f"unknown setting {as_written[name]}; {mend}")
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors()[0]
-        name = PREFIX + str(first["loc"][0]).upper()
-        raise Misconfigured(f"{name}: {first['msg'].removeprefix('Value error, ')}") from error
+        wrong = error.errors()[0]
+        name = str(wrong["loc"][0])
+        says = str(wrong["ctx"]["error"]) if wrong["type"] == "value_error" else _wish(name, wrong["input"])
+        raise Misconfigured(f"{as_written.get(name.upper(), PREFIX + name.upper())}: {says}") from error
+
+
+def _wish(name: str, given: object) -> str:
+    return f"{wish(Settings.model_fields[name])}; it is “{str(given)[:40]}”"
 
 
 @cache

@@ -1,0 +1,76 @@
+"""The commands: each explains itself, does one thing, and says in one line what is amiss."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from guestlist import cli
+from tests.browser import Browser
+from tests.process import Process, until
+from tests.stack import BIN, Stack, free_port
+from tests.terminal import guestlist, one_line, refusal
+
+NOWHERE = "127.0.0.1:1"
+COMMANDS = ("", "up", "web", "work", "migrate", "account", "account create", "sweep", "demo", "doctor")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    ended = CliRunner().invoke(cli, [*command.split(), "--help"])
+    assert ended.exit_code == 0
+    assert ended.output.startswith("Usage: ")
+
+
+def test_a_database_that_was_not_migrated_is_one_line(tmp_path: Path) -> None:
+    assert "guestlist migrate" in one_line(guestlist("web", cwd=tmp_path), 2)
+    assert "guestlist migrate" in one_line(guestlist("sweep", cwd=tmp_path), 2)
+
+
+def test_misuse_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--frobnicate" in refusal(capsys, "sweep", "--frobnicate")
+    assert "frobnicate" in refusal(capsys, "frobnicate")
+
+
+def test_a_first_account_and_its_admin(stack: Stack, tmp_path: Path) -> None:
+    slug = f"first-{free_port()}"
+    (tmp_path / "password").write_text("my first long password\n")
+    create = ("account", "create", slug, "--name", "First", "--admin", f"ann@{slug}.example")
+    made = stack.guestlist(*create, "--password-file", str(tmp_path / "password"))
+    assert (made.returncode, made.stderr) == (0, "")
+    assert f"{stack.url}/a/{slug}" in made.stdout
+
+    browser = Browser(stack.url)
+    assert browser.sign_in(f"ann@{slug}.example", "my first long password").status_code == 303
+    assert browser.get(f"/a/{slug}/settings/users").status_code == 200
+    browser.close()
+    assert "already" in one_line(stack.guestlist(*create), 1)
+    assert "not an address" in one_line(
+        stack.guestlist("account", "create", f"{slug}-b", "--name", "B", "--admin", "b"), 1
+    )
+    assert "slug" in one_line(
+        stack.guestlist("account", "create", "No Slug", "--name", "B", "--admin", "b@b.example"), 1
+    )
+
+
+def test_a_made_password_is_shown_and_works(stack: Stack) -> None:
+    slug = f"made-{free_port()}"
+    made = stack.guestlist("account", "create", slug, "--name", "Made", "--admin", f"mo@{slug}.example")
+    password = re.search(r"shown this once: (\S+)", made.stdout).group(1)
+    browser = Browser(stack.url)
+    assert browser.sign_in(f"mo@{slug}.example", password).status_code == 303
+    browser.close()
+
+
+def test_web_says_when_its_port_is_taken(stack: Stack) -> None:
+    assert "cannot listen" in one_line(stack.guestlist("web"), 2)
+
+
+def test_work_says_what_is_away_and_waits_for_it(stack: Stack, tmp_path: Path) -> None:
+    away = {"GUESTLIST_BROKER_URL": f"redis://{NOWHERE}", "GUESTLIST_SMTP_URL": f"smtp://{NOWHERE}"}
+    work = Process(str(BIN / "guestlist"), "work", env=stack.env | away, log=tmp_path / "work.log").start()
+    until(lambda: "guestlist: mail server: " in work.log() and "guestlist: broker: " in work.log(), what="two lines")
+    assert work.is_running
+    assert "Traceback" not in work.log()
+    work.stop(within=40)
