@@ -73,7 +73,7 @@ def up(port: int | None, data_dir: Path | None, no_demo: bool) -> None:
         together.seed(database)
     begin_log(chosen.log_level)
     together.greet(chosen, f"http://{host}:{at}", has_demo=not no_demo)
-    supervisor.supervise(together.commands(chosen))
+    supervisor.supervise(*together.stages(chosen), say=click.echo)
 
 
 @cli.command()

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from jobs.broker import AWAY, Doorbell, ring
 from jobs.ledger import hand_over
 from jobs.live import Live
-from models import Database, News
+from models import Database, News, settings
+from models.absence import Absence, of_live_events
 
 logger = logging.getLogger(__name__)
 Batch = tuple[list[tuple[int, str]], list[News]]
@@ -37,7 +38,8 @@ class Bell:
         self._starting = threading.Lock()
         self._ringer: threading.Thread | None = None
         self._process = 0
-        self._is_away = False
+        self._absence = Absence("broker_url", "the relay will ring")
+        self._live_absence = of_live_events() if settings().redis_url else self._absence
         self._is_crowded = False
 
     def __call__(self, jobs: list[tuple[int, str]], news: list[News]) -> None:
@@ -71,8 +73,9 @@ class Bell:
                 except Empty:
                     break
             told = [batch for batch in batches if batch is not None]
-            self._try(self._live.publish, list(dict.fromkeys(each for _, news in told for each in news)))
-            self._try(self._ring, [job for jobs, _ in told for job in jobs])
+            news = dict.fromkeys(each for _, news in told for each in news)
+            self._try(self._live_absence, self._live.publish, list(news))
+            self._try(self._absence, self._ring, [job for jobs, _ in told for job in jobs])
             if len(told) < len(batches):
                 return
 
@@ -86,14 +89,14 @@ class Bell:
         # Asked when nobody waits for the answer: a lone job finds the bell free.
         self._is_crowded = self._broker.depth() >= CROWD
 
-    def _try(self, act: Callable[[list[T]], None], what: list[T]) -> None:
+    def _try(self, absence: Absence, act: Callable[[list[T]], None], what: list[T]) -> None:
         if not what:
             return
         try:
             act(what)
-        except (*AWAY, DBAPIError) as error:
-            if not self._is_away:
-                logger.warning("the bell is silent, the relay will ring: %s", error)
-            self._is_away = True
+        except AWAY as error:
+            absence.note(error)
+        except DBAPIError as error:
+            logger.warning("the bell leaves jobs to the relay: %s", error)
         else:
-            self._is_away = False
+            absence.end()

@@ -11,6 +11,7 @@ from dramatiq import Broker, Message, Middleware
 from dramatiq.broker import MessageProxy
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.common import dq_name
 from dramatiq.errors import BrokerConnectionError, ConnectionClosed, DecodeError
 from pika.exceptions import AMQPError
 from redis.backoff import NoBackoff
@@ -26,6 +27,15 @@ WAIT_SECONDS = 1.0
 FULL_PAUSE_SECONDS = 0.005
 # A worker speaks every second; one silent for so long is gone.
 FORGET_AFTER_SECONDS = 3600
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Return False for what each consumer says every second while the broker is away: the relay says it for all."""
+    return not str(record.msg).startswith(("Consumer encountered a connection error", "Restarting consumer"))
+
+
+for name in (QUEUE, dq_name(QUEUE)):
+    logging.getLogger(f"dramatiq.worker.ConsumerThread({name})").addFilter(_is_news)
 
 
 class Listening(_RedisConsumer):

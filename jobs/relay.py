@@ -9,6 +9,7 @@ from jobs.broker import AWAY, Doorbell, ring
 from jobs.durable import tell_of_death
 from jobs.ledger import Ledger
 from models import JobStatus
+from models.absence import Absence
 
 logger = logging.getLogger(__name__)
 RELEASED_AT_ONCE = 100
@@ -25,7 +26,8 @@ class Relay:
         self._ledger = ledger
         self._broker = broker
         self._room = FEWEST
-        self._is_away = False
+        self._broker_absence = Absence("broker_url", "jobs wait in the database")
+        self._database_absence = Absence("database_url", "nothing is done until it does")
 
     def look(self, seconds: float = 0) -> None:
         """Release what workers let fall, then ring for what is due; while there is a line, go on for some seconds.
@@ -37,12 +39,13 @@ class Relay:
             self._release()
             while self._ring() and time.monotonic() < until:
                 time.sleep(LOOK_AGAIN_SECONDS)
-        except (*AWAY, DBAPIError) as error:
-            if not self._is_away:
-                logger.warning("the relay waits: %s", error)
-            self._is_away = True
+        except AWAY as error:
+            self._broker_absence.note(error)
+        except DBAPIError as error:
+            self._database_absence.note(error)
         else:
-            self._is_away = False
+            self._broker_absence.end()
+            self._database_absence.end()
 
     def _release(self) -> None:
         with self._ledger.database.transaction() as session:

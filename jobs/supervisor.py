@@ -9,9 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from itertools import groupby
+from itertools import chain
 
 from models import Settings
 
@@ -42,30 +42,30 @@ def work_commands(settings: Settings) -> dict[str, list[str]]:
     return {"clock": [sys.executable, "-m", "worker"], **workers}
 
 
-def supervise(commands: Mapping[str, list[str]]) -> None:
-    """Run the commands until SIGTERM or SIGINT, then end them in reverse order, `x-1` and `x-2` together."""
+def supervise(*stages: Mapping[str, list[str]], say: Callable[[str], object] = logger.info) -> None:
+    """Run the commands of each stage until SIGTERM or SIGINT, then end them: the last stage first, each at once."""
     stop = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
-    children = [Child(name, command) for name, command in commands.items()]
+    running = [[Child(name, command) for name, command in stage.items()] for stage in stages]
     while not stop.is_set():
-        for child in children:
+        for child in chain.from_iterable(running):
             child.look()
         stop.wait(LOOK_SECONDS)
-    for _, alike in groupby(reversed(children), key=lambda child: child.kind):
-        ending = list(alike)
-        for child in ending:
+    for stage in reversed(running):
+        say(f"Ending {', '.join(child.name for child in stage)}: what is in hand is finished, in {GRACE_SECONDS:.0f} s")
+        for child in stage:
             child.ask()
-        for child in ending:
+        for child in stage:
             child.end()
+    say("Ended.")
 
 
 class Child:
     """One command, started again with a growing pause whenever it ends."""
 
     def __init__(self, name: str, command: list[str]) -> None:
-        self.kind = name.partition("-")[0]
-        self._name = name
+        self.name = name
         self._command = command
         self._pause = SHORTEST_PAUSE
         self._fell_at: float | None = None
@@ -80,7 +80,7 @@ class Child:
             self._fell_at = time.monotonic()
             if self._fell_at - self._started_at > STEADY_SECONDS:
                 self._pause = SHORTEST_PAUSE
-            logger.warning("%s ended with %d, starts again", self._name, self._process.returncode)
+            logger.warning("%s ended with %d, starts again", self.name, self._process.returncode)
         if time.monotonic() - self._fell_at >= self._pause:
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
             self._fell_at, self._started_at = None, time.monotonic()
@@ -95,7 +95,7 @@ class Child:
         try:
             self._process.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            logger.warning("%s does not end, and is killed", self._name)
+            logger.warning("%s does not end, and is killed", self.name)
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()

@@ -88,15 +88,14 @@ def require_demo(database: Database) -> None:
             raise Misconfigured("DATA_DIR or DATABASE_URL: not those of an instance with the demo account")
 
 
-def commands(chosen: Settings) -> dict[str, list[str]]:
-    """Return what `guestlist up` runs, by name, in the order of starting."""
+def stages(chosen: Settings) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Return what `guestlist up` runs, by name: first what the others need, then the others."""
     python = [sys.executable, "-m"]
-    return {
+    needed = {
         **({} if chosen.broker_url else {"valkey": [*python, "jobs.embedded"]}),
         **({} if chosen.smtp_url else {"mail server": [*python, "jobs.mailbox"]}),
-        "web": [*python, "guestlist", "web"],
-        **supervisor.work_commands(chosen),
     }
+    return needed, {"web": [*python, "guestlist", "web"], **supervisor.work_commands(chosen)}
 
 
 def greet(chosen: Settings, where: str, *, has_demo: bool) -> None:

@@ -68,9 +68,15 @@ def test_web_says_when_its_port_is_taken(stack: Stack) -> None:
 
 
 def test_work_says_what_is_away_and_waits_for_it(stack: Stack, tmp_path: Path) -> None:
-    away = {"GUESTLIST_BROKER_URL": f"redis://{NOWHERE}", "GUESTLIST_SMTP_URL": f"smtp://{NOWHERE}"}
+    away = {
+        "GUESTLIST_BROKER_URL": f"redis://user:tell-nobody@{NOWHERE}/0",
+        "GUESTLIST_SMTP_URL": f"smtp://{NOWHERE}",
+    }
     work = Process(str(BIN / "guestlist"), "work", env=stack.env | away, log=tmp_path / "work.log").start()
-    until(lambda: "guestlist: mail server: " in work.log() and "guestlist: broker: " in work.log(), what="two lines")
-    assert work.is_running
-    assert "Traceback" not in work.log()
-    work.stop(within=40)
+    until(lambda: "guestlist: mail server: " in work.log(), what="the mail server")
+    until(lambda: f"GUESTLIST_BROKER_URL: redis://{NOWHERE}/0 does not answer" in work.log(), what="the broker")
+    until(lambda: "ready for action" in work.log(), what="the workers")
+    assert work.stop(within=40) == 0
+    said = work.log()
+    assert "Traceback" not in said and "tell-nobody" not in said and "connection error" not in said
+    assert "Ending clock, worker-1" in said and said.rstrip().count("Ended.") == 1

@@ -68,6 +68,8 @@ def test_up_starts_everything_once_and_leaves_nothing_behind(up: Up, tmp_path: P
     everything = up.start_whole()
     assert "Kept over a power cut" in browser.get("/a/demo/leads").text
     assert up.stop(within=40) == 0
+    stages = re.findall("^Ending (.*):", up.log(), re.MULTILINE)
+    assert stages == ["web, clock, worker-1, worker-2", "valkey, mail server"]
     assert not any(alive(each) for each in everything)
     browser.close()
 

@@ -12,7 +12,6 @@ from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import BadSignature
 from pydantic import ValidationError
-from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -22,6 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models import Database, News, Settings
+from models.absence import of_live_events
 from models.news import CHANNEL
 from webapp.own_names import only_own_names
 from webapp.streams import Reader, Told, look, read_on
@@ -45,9 +45,8 @@ class Streams:
         self._settings, self._database = settings, database
         self._queues: dict[Reader, asyncio.Queue[Told | None]] = {}
         self._news: asyncio.Queue[News] = asyncio.Queue()
-        self._looking = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_listening = False
+        self._looking, self._is_listening = asyncio.Lock(), False
         database.on_commit(self._overhear)
 
     @asynccontextmanager
@@ -98,18 +97,19 @@ class Streams:
 
     async def _listen(self) -> None:
         """Pass on what every process announces; where Redis is away, try again and again."""
+        absence = of_live_events()
         while self._settings.redis:
             client = redis.from_url(self._settings.redis, socket_timeout=None, socket_connect_timeout=5)
             try:
                 async with client, client.pubsub() as channel:
                     await channel.subscribe(CHANNEL)
                     self._is_listening = True
+                    absence.end()
                     async for message in channel.listen():
                         if message["type"] == "message":
                             self._news.put_nowait(News.model_validate_json(message["data"]))
-            except (RedisError, OSError, ValidationError) as error:
-                if self._is_listening:
-                    logger.warning("live events pause: %s", error)
+            except (redis.RedisError, OSError, ValidationError) as error:
+                absence.note(error)
             self._is_listening = False
             await asyncio.sleep(PAUSE_SECONDS)
 
