@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
+from datetime import UTC
 
 import click
 
@@ -53,8 +54,14 @@ def warn() -> None:
 
 
 def _told(finding: Finding) -> str:
-    outcome = "mended" if finding.repaired_at else json.dumps(finding.evidence)
-    return f"{finding.severity:<6}  {finding.check:<40} {finding.object_id:>8}  {outcome}"
+    from workflows.checks import CHECKS
+    from workflows.checks.words import evidence_in_words
+
+    about = evidence_in_words(finding.evidence, UTC)
+    outcome = "  mended" if finding.repaired_at else ""
+    return (
+        f"{finding.severity:<6}  {CHECKS[finding.check].breach} {about}  ({finding.check} {finding.object_id}){outcome}"
+    )
 
 
 def _summed(done: Sweep) -> str:

@@ -35,7 +35,8 @@ from tests.people import make_card, make_guest, make_person, make_team
 from tests.rows import World, invitation_to, mail_link, queue_mail, share, sign_in
 from workflows.cascade import advance_removal
 from workflows.close import close_invitations
-from workflows.converse import say, write_direct
+from workflows.converse import say
+from workflows.correspond import write_direct
 from workflows.invite import cancel_invitation, invite
 from workflows.revoke import remove, revoke_grant
 from workflows.tend import delete_card

@@ -93,7 +93,10 @@ def test_the_story_of_a_guest_as_people_see_it(stack: Stack, chromium: Browser, 
     guest.picture("card-of-guest")
     expect(guest.page.get_by_text(filled.TASK)).to_have_count(0)
     guest.stay()
-    ada.page.get_by_role("button", name="Remove Noor Haddad from this lead").click()
+    ada.page.get_by_label("Remove Noor Haddad from this lead").click()
+    expect(ada.page.get_by_text("closes to Noor Haddad at once")).to_be_visible()
+    ada.picture("participant-before-removal")
+    ada.page.get_by_role("button", name="Remove Noor Haddad").click()
     expect(guest.page.get_by_role("alert")).to_contain_text("access")
     expect(guest.page.get_by_text(filled.NOTE)).to_have_count(0)
     expect(guest.page.get_by_text(card.name)).to_have_count(0)
@@ -131,10 +134,10 @@ def test_other_pages_fit_every_screen(stack: Stack, chromium: Browser, tmp_path:
     assert window.complaints == []
 
 
-def invite(ada: Window, team: str, email: str) -> None:
+def invite(ada: Window, team: str, email: str, name: str = "Noor Haddad") -> None:
     ada.page.goto(f"{team}/settings/users")
     ada.page.get_by_label("E-mail address").fill(email)
-    ada.page.get_by_label("Name", exact=True).fill("Noor Haddad")
+    ada.page.get_by_label("Name", exact=True).fill(name)
     ada.page.get_by_role("button", name="Send invitation").click()
     expect(ada.page.locator(f'tr[data-email="{email}"]')).to_be_visible()
     ada.stay()

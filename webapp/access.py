@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from flask import Flask, current_app, g, request
 
 from models import Database, Event, Membership, now, record
-from webapp.visit import Here, enter
+from webapp.visit import Here, enter, greet
 from workflows.permissions import Action
 from workflows.refusals import AccessEnded, Forbidden, NotAddressable, NotFound, NotWritable, Refusal
 from workflows.sign_in import SEEN_EVERY, touch
@@ -57,6 +57,15 @@ def acting() -> Iterator[Here]:
     """Open the one transaction of a write, in which all of it is read, and the right checked, again."""
     with database().transaction() as session:
         yield enter(session)
+
+
+@contextmanager
+def greeting() -> Iterator[None]:
+    """Read who was refused, for the bar of the page that says so: themselves and their accounts, and nothing else."""
+    g.pop("here", None)
+    with database().reading() as session:
+        greet(session)
+        yield
 
 
 def database() -> Database:

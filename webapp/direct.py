@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import TextForm
-from workflows.converse import correspondent, direct_between, write_direct
+from workflows.correspond import correspondent, direct_between, is_reachable, write_direct
 from workflows.permissions import Action
 from workflows.refusals import Refusal
 
@@ -17,11 +17,13 @@ def _page(refusal: Refusal | None = None) -> str:
     found = here()
     other = correspondent(found.session, g.other_id, by=found.by)
     messages = direct_between(found.session, found.by, other)
-    return render_template("pages/direct.html", refusal=refusal, other=other, messages=messages)
+    may_write = found.may(Action.WRITE_DIRECT) and is_reachable(other)
+    shown = {"other": other, "messages": messages, "may_write": may_write}
+    return render_template("pages/direct.html", refusal=refusal, **shown)
 
 
 @pages.get("/<number:membership_id>")
-@needs(Action.WRITE_DIRECT)
+@needs(Action.READ_DIRECT)
 def conversation(membership_id: int) -> str:
     """Show what the two wrote."""
     g.other_id = membership_id

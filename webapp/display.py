@@ -1,5 +1,6 @@
 """What every page can show: the visitor, the product, times, and the files that style it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -7,13 +8,33 @@ from typing import Any
 
 from flask import Flask, current_app, g, request
 from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup, escape
 from sqlalchemy import func, select
 
 from models import Card, CardKind, Membership, Notification, Settings, now
 from webapp.visit import Here
 from workflows.notify import unread_count
+from workflows.permissions import Action, may, role_on
+from workflows.sign_in import memberships_of
 
+WAYS = (
+    ("Leads", "/leads", Action.BROWSE),
+    ("Customers", "/customers", Action.BROWSE),
+    ("Contacts", "/contacts", Action.BROWSE),
+    ("Companies", "/companies", Action.BROWSE),
+    ("Users", "/settings/users", Action.INVITE),
+    ("Audit", "/audit", Action.AUDIT),
+    ("Sweeps", "/sweeps", Action.SWEEP),
+)
 PLURALS = {CardKind.LEAD: "leads", CardKind.CUSTOMER: "customers"}
+
+
+@dataclass(frozen=True)
+class Way:
+    """A page that the bar of every page leads to."""
+
+    name: str
+    path: str
 
 
 def show_pages(app: Flask) -> None:
@@ -22,6 +43,7 @@ def show_pages(app: Flask) -> None:
     app.add_template_filter(_when, "when")
     app.add_template_filter(_zoned, "zoned")
     app.add_template_filter(_initials, "initials")
+    app.add_template_filter(_breakable, "breakable")
     app.add_template_filter(address_of, "address_of")
     version = _version(Path(app.static_folder or ""))
 
@@ -50,10 +72,23 @@ def _shared() -> dict[str, Any]:
         "settings": product(),
         "csrf_token": generate_csrf,
         "unread": lambda: unread_count(found.session, found.me.id) if found and found.user else 0,
+        "ways": lambda: _ways(found),
         "latest": lambda: _latest(found),
         "typed": _typed,
         "is_removed": _is_removed,
     }
+
+
+def _ways(found: Here | None) -> list[Way]:
+    """Return where the visitor can go: within the account at hand or the only one they have, else to each."""
+    if found is None or found.user is None:
+        return []
+    mine = [found.membership] if found.membership else memberships_of(found.session, found.user.id)
+    mine = [each for each in mine if may(role_on(found.session, each), Action.BROWSE)]
+    if len(mine) != 1:
+        return [Way(each.account.name, f"/a/{each.account.slug}/leads") for each in mine]
+    home, role = f"/a/{mine[0].account.slug}", role_on(found.session, mine[0])
+    return [Way(name, home + path) for name, path, action in WAYS if may(role, action)]
 
 
 def _latest(found: Here | None) -> int:
@@ -93,6 +128,11 @@ def _when(moment: datetime) -> str:
 def _initials(name: str) -> str:
     words = [word for word in name.replace("@", " ").split() if word[0].isalnum()]
     return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
+def _breakable(address: str) -> Markup:
+    """Return an address that a narrow place breaks behind its @ rather than within a word."""
+    return escape(address).replace("@", Markup("@<wbr>"))
 
 
 def _version(folder: Path) -> str:

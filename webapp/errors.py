@@ -5,17 +5,18 @@ from functools import partial, wraps
 from typing import Any, ParamSpec
 from urllib.parse import quote
 
-from flask import Flask, redirect, render_template, request
+from flask import Flask, current_app, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from webapp.access import looking, note_refusal
+from webapp.access import greeting, looking, note_refusal
 from webapp.visit import SignInFirst
 from workflows.refusals import AccessEnded, BadInput, Conflict, Refusal, TooMany
 
 Path = ParamSpec("Path")
 View = Callable[Path, ResponseReturnValue]
+FAULT = 500
 ASKED_AGAIN = (BadInput, Conflict, TooMany)
 SENTENCES = {
     404: "There is nothing here that you can open.",
@@ -68,6 +69,16 @@ def _asked_for() -> str:
     return request.full_path if request.query_string else request.path
 
 
+def _page_of_the_form() -> str:
+    """Return the nearest page above an address that takes forms alone, for whoever reloads or types it."""
+    adapter = current_app.create_url_adapter(request)
+    path = request.path
+    while adapter and (path := path.rpartition("/")[0]):
+        if adapter.test(path, "GET"):
+            return path
+    return "/"
+
+
 def _stale(_: CSRFError) -> ResponseReturnValue:
     return _page("This form is no longer valid. Open the page again and send it once more.", 400)
 
@@ -76,9 +87,17 @@ def _failed(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None or (error.code or 500) < 400:  # noqa: PLR2004
         return error
     status = error.code or 500
+    if isinstance(error, MethodNotAllowed) and request.method in {"GET", "HEAD"}:
+        return redirect(_page_of_the_form(), 303)
     body, _ = _page(SENTENCES.get(status, "This request could not be understood."), status)
     return body, status, {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
 
 
 def _page(sentence: str, status: int, *, may_sign_in: bool = False) -> tuple[str, int]:
-    return render_template("pages/refused.html", sentence=sentence, status=status, may_sign_in=may_sign_in), status
+    shown = {"sentence": sentence, "status": status, "may_sign_in": may_sign_in}
+    if status >= FAULT:
+        # What is broken may be what the way back would be read from.
+        g.pop("here", None)
+        return render_template("pages/refused.html", **shown), status
+    with greeting():
+        return render_template("pages/refused.html", **shown), status

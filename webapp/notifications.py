@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from models import Card, Membership, Notification
 from webapp.access import acting, here, needs
-from workflows.converse import writable
+from workflows.correspond import writable
 from workflows.grant import cards_of
 from workflows.notify import mark_read, visible_notifications
 from workflows.permissions import Action

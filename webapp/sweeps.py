@@ -10,6 +10,7 @@ from webapp.errors import answers_on
 from webapp.forms import RepairForm, SweepForm
 from webapp.visit import Here
 from workflows.checks import CHECKS
+from workflows.checks.words import evidence_in_words
 from workflows.permissions import Action
 from workflows.refusals import BadInput, NotFound, Refusal
 from workflows.sweep import begin_sweep, dry_run, repair_all, repair_finding
@@ -66,6 +67,8 @@ def findings(sweep_id: int) -> str:
         plans=plans[:MOST_FINDINGS],
         count=len(plans),
         mended=found.session.scalars(mended).all(),
+        breaches={check.name: check.breach for check in CHECKS.values()},
+        words=evidence_in_words,
     )
 
 

@@ -31,6 +31,14 @@ def listed() -> str:
     return users_page()
 
 
+@pages.get("")
+@pages.get("/invitations")
+@needs(Action.INVITE)
+def found_on_users() -> ResponseReturnValue:
+    """Lead to the page on which the forms about users and invitations are."""
+    return redirect(url_for(".listed"), 303)
+
+
 @pages.post("/users")
 @needs(Action.INVITE)
 @answers_on(users_page)

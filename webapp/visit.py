@@ -76,6 +76,14 @@ def enter(session: Session) -> Here:
     return cast(Here, g.here)
 
 
+def greet(session: Session) -> None:
+    """Let the page at hand know who looks at it, if they are signed in and some account is open to them."""
+    secret = cookie.get(SECRET)
+    found = find_session(session, secret) if isinstance(secret, str) else None
+    if found is not None and memberships_of(session, found.user_id):
+        g.here = Here(session, Role.PERSON, found.user, found)
+
+
 def _session_of(session: Session, action: Action) -> UserSession | None:
     secret = cookie.get(SECRET)
     found = find_session(session, secret) if isinstance(secret, str) else None

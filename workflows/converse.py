@@ -1,10 +1,10 @@
-"""Talk: on a card, where addressing a guest gives access; with its contact; and directly (R20 to R23, R31 to R33)."""
+"""Talk: on a card, where addressing a guest gives access; and with its contact (R20 to R23, R31, R32)."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from models import (
@@ -12,7 +12,6 @@ from models import (
     Card,
     Group,
     Membership,
-    MembershipStatus,
     Message,
     MessageKind,
     NewsKind,
@@ -25,7 +24,7 @@ from workflows.grant import grant, participants
 from workflows.notify import notify
 from workflows.permissions import Action, may, permit, role_on
 from workflows.post import post
-from workflows.refusals import NoMailbox, NotAddressable, NotFound, NotWritable
+from workflows.refusals import NoMailbox, NotAddressable
 from workflows.tend import LONGEST_TEXT, written
 
 STAFF = (Group.ADMIN, Group.MEMBER)
@@ -91,49 +90,6 @@ def write_to_contact(session: Session, card: Card, *, by: Membership, text: str)
     return message
 
 
-def write_direct(session: Session, recipient_id: int, *, by: Membership, text: str) -> Message:
-    """Write to one person of the account (R33). Raises NotFound, NotWritable, EmptyText, TextTooLong."""
-    recipient = correspondent(session, recipient_id, by=by)
-    message = Message(account_id=by.account_id, kind=MessageKind.DIRECT, author_id=by.id, recipient_id=recipient.id)
-    message.text = written(text, LONGEST_TEXT)
-    session.add(message)
-    session.flush()
-    notify(session, message, [recipient])
-    for user_id in (by.user_id, recipient.user_id):
-        announce(session, NewsKind.DIRECT, account_id=by.account_id, user_id=user_id)
-    return message
-
-
-def correspondent(session: Session, membership_id: int, *, by: Membership) -> Membership:
-    """Return the person that `by` wants to write to. Guests write to account users alone (R33, R41)."""
-    permit(session, by, Action.WRITE_DIRECT)
-    other = session.get(Membership, membership_id)
-    if other is None or other.account_id != by.account_id or other.id == by.id:
-        raise NotFound
-    if by.is_guest and (other.is_guest or not other.activated_at):
-        raise NotFound
-    if other.status is not MembershipStatus.ACTIVE:
-        raise NotWritable
-    return other
-
-
-def writable(session: Session, by: Membership) -> list[Membership]:
-    """Return whom `by` may write to directly, by name."""
-    groups = STAFF if by.is_guest else tuple(Group)
-    found = session.scalars(
-        select(Membership)
-        .join(Membership.user)
-        .where(
-            Membership.account_id == by.account_id,
-            Membership.id != by.id,
-            Membership.group.in_(groups),
-            Membership.is_live(now()),
-        )
-        .options(contains_eager(Membership.user))
-    )
-    return sorted(found, key=lambda each: each.display_name.casefold())
-
-
 def addressable(session: Session, card: Card, *, by: Membership) -> list[Choice]:
     """Return whom a message on this card can address: for guests its participants, for others the account's people."""
     present = {each.membership_id for each in participants(session, card)}
@@ -156,14 +112,6 @@ def chat_of(session: Session, card: Card, *, kind: MessageKind = MessageKind.CHA
             .options(selectinload(Message.author).selectinload(Membership.user), people)
         )
     )
-
-
-def direct_between(session: Session, mine: Membership, theirs: Membership) -> list[Message]:
-    """Return what two people wrote to each other, oldest first."""
-    out = (Message.author_id == mine.id) & (Message.recipient_id == theirs.id)
-    back = (Message.author_id == theirs.id) & (Message.recipient_id == mine.id)
-    kind = Message.kind == MessageKind.DIRECT
-    return list(session.scalars(select(Message).where(kind, or_(out, back)).order_by(Message.id)))
 
 
 def _addressed(session: Session, card: Card, by: Membership, to: Collection[int]) -> Sequence[Membership]:

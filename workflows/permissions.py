@@ -32,6 +32,7 @@ class Action(StrEnum):
     READ_CARD = "read_card"
     CHAT = "chat"
     WRITE_CONTACT = "write_contact"
+    READ_DIRECT = "read_direct"
     WRITE_DIRECT = "write_direct"
     BROWSE = "browse"
     CREATE_CARD = "create_card"
@@ -65,6 +66,7 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.READ_CARD: _ON_CARD,
     Action.CHAT: _ON_CARD,
     Action.WRITE_CONTACT: _ON_CARD,
+    Action.READ_DIRECT: _ON_CARD | {Role.GUEST},
     Action.WRITE_DIRECT: _ON_CARD | {Role.GUEST},
     Action.BROWSE: _STAFF,
     Action.CREATE_CARD: _STAFF,
@@ -93,6 +95,7 @@ SENTENCES: dict[Action, str] = {
     Action.READ_CARD: "see all fields and notes of the card",
     Action.CHAT: "write in the card's internal chat",
     Action.WRITE_CONTACT: "write to the card's contact",
+    Action.READ_DIRECT: "read the own direct chats, also with people who were removed since",
     Action.WRITE_DIRECT: "write in direct chat",
     Action.BROWSE: "open lists of leads, customers, contacts and companies",
     Action.CREATE_CARD: "create a lead or customer",

@@ -52,6 +52,7 @@ def _about(subject: type[Notification] | type[Delivery], *why: Any) -> Breaches:
             Membership.status.label("membership"),
             User.email.label("person"),
             subject.card_id,
+            Card.name.label("card"),
             Card.deleted_at.label("card_deleted_at"),
             *why,
         )

@@ -1,0 +1,44 @@
+"""Say in words that people read what is the evidence of a finding."""
+
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from typing import Any
+
+# In the order in which they are said; what is for programs alone is not among them.
+WORDS = {
+    "person": "{}",
+    "invitee": "{}",
+    "to_address": "to {}",
+    "card": "on “{}”",
+    "actor": "of the kind “{}”",
+    "granted_at": "granted {}",
+    "signed_in_at": "signed in {}",
+    "seen_at": "last seen {}",
+    "created_at": "made {}",
+    "requested_at": "asked for {}",
+    "queued_at": "queued {}",
+    "sending_at": "sending since {}",
+    "ring_at": "due since {}",
+    "deleted_at": "deleted {}",
+    "card_deleted_at": "the card was deleted {}",
+    "closed_at": "the account was closed {}",
+    "ends_at": "to end {}",
+    "expires_at": "to expire {}",
+    "attempts": "tried {} times",
+    "last_error": "at last “{}”",
+}
+LONGEST = 120
+
+
+def evidence_in_words(evidence: Mapping[str, Any], zone: tzinfo) -> str:
+    """Return a line that says whom and what a finding is about, and since when."""
+    known = {name: value for name, value in evidence.items() if value is not None}
+    return ", ".join(words.format(_said(known[name], zone)) for name, words in WORDS.items() if name in known)
+
+
+def _said(value: object, zone: tzinfo) -> str:
+    try:
+        at = datetime.fromisoformat(str(value)).astimezone(zone)
+    except ValueError:
+        return (str(value).strip().splitlines() or [""])[-1][:LONGEST]
+    return f"{at.day} {at:%b %Y, %H:%M}"

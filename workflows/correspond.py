@@ -1,0 +1,79 @@
+"""Write to one person of the account directly, and read what was written (R33, R41)."""
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, contains_eager
+
+from models import Group, Membership, MembershipStatus, Message, MessageKind, NewsKind, announce, now
+from workflows.converse import STAFF
+from workflows.notify import notify
+from workflows.permissions import Action, permit
+from workflows.refusals import NotFound, NotWritable
+from workflows.tend import LONGEST_TEXT, written
+
+
+def write_direct(session: Session, recipient_id: int, *, by: Membership, text: str) -> Message:
+    """Write to one person of the account (R33). Raises NotFound, NotWritable, EmptyText, TextTooLong."""
+    permit(session, by, Action.WRITE_DIRECT)
+    recipient = _other(session, recipient_id, by)
+    if not is_reachable(recipient):
+        raise NotWritable
+    message = Message(account_id=by.account_id, kind=MessageKind.DIRECT, author_id=by.id, recipient_id=recipient.id)
+    message.text = written(text, LONGEST_TEXT)
+    session.add(message)
+    session.flush()
+    notify(session, message, [recipient])
+    for user_id in (by.user_id, recipient.user_id):
+        announce(session, NewsKind.DIRECT, account_id=by.account_id, user_id=user_id)
+    return message
+
+
+def correspondent(session: Session, membership_id: int, *, by: Membership) -> Membership:
+    """Return the other of a direct chat: who can be written to, or who wrote or was written to before they left.
+
+    Raises NotFound, and NotWritable where nothing was written.
+    """
+    permit(session, by, Action.READ_DIRECT)
+    other = _other(session, membership_id, by)
+    if not is_reachable(other) and not direct_between(session, by, other):
+        raise NotWritable
+    return other
+
+
+def is_reachable(other: Membership) -> bool:
+    """Return whether a direct message reaches them: they have joined, and were not removed."""
+    return other.status is MembershipStatus.ACTIVE
+
+
+def writable(session: Session, by: Membership) -> list[Membership]:
+    """Return whom `by` may write to directly, by name."""
+    groups = STAFF if by.is_guest else tuple(Group)
+    found = session.scalars(
+        select(Membership)
+        .join(Membership.user)
+        .where(
+            Membership.account_id == by.account_id,
+            Membership.id != by.id,
+            Membership.group.in_(groups),
+            Membership.is_live(now()),
+        )
+        .options(contains_eager(Membership.user))
+    )
+    return sorted(found, key=lambda each: each.display_name.casefold())
+
+
+def direct_between(session: Session, mine: Membership, theirs: Membership) -> list[Message]:
+    """Return what two people wrote to each other, oldest first."""
+    out = (Message.author_id == mine.id) & (Message.recipient_id == theirs.id)
+    back = (Message.author_id == theirs.id) & (Message.recipient_id == mine.id)
+    kind = Message.kind == MessageKind.DIRECT
+    return list(session.scalars(select(Message).where(kind, or_(out, back)).order_by(Message.id)))
+
+
+def _other(session: Session, membership_id: int, by: Membership) -> Membership:
+    """Return somebody else of the account. Guests write to account users alone (R33, R41). Raises NotFound."""
+    other = session.get(Membership, membership_id)
+    if other is None or other.account_id != by.account_id or other.id == by.id:
+        raise NotFound
+    if by.is_guest and (other.is_guest or not other.activated_at):
+        raise NotFound
+    return other

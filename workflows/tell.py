@@ -1,0 +1,168 @@
+"""Say in sentences that people read what the audit record holds in names and numbers (R70)."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, joinedload
+
+from models import AuditEvent, Card, Delivery, Event, Grant, Invitation, Membership, settings
+from workflows import refusals
+from workflows.checks import CHECKS
+
+SENTENCES: dict[Event, str] = {
+    Event.ACCOUNT_FOUNDED: "{who} became the first admin of the new account",
+    Event.INVITATION_MADE: "{who} invited {invitee} as {group}",
+    Event.INVITATION_RESENT: "{who} sent the invitation of {invitee} again",
+    Event.INVITATION_CANCELLED: "{who} cancelled the invitation of {invitee}{because}",
+    Event.INVITATION_ACCEPTED: "{invitee} accepted the invitation",
+    Event.INVITATION_EXPIRED: "The invitation of {invitee} expired",
+    Event.DELIVERY_SENT: "A mail was sent to {address}",
+    Event.DELIVERY_FAILED: "A mail to {address} could not be delivered{because}",
+    Event.DELIVERY_CANCELLED: "{mails} cancelled before being sent{because}",
+    Event.PASSWORD_SET: "A password was set",
+    Event.SIGNED_IN: "Somebody signed in",
+    Event.SIGN_IN_REFUSED: "Somebody tried to sign in and was refused",
+    Event.SESSIONS_ENDED: "{sessions} ended by the removal of {removed}",
+    Event.GRANT_MADE: "{who} gave {person} access to {card}",
+    Event.GRANT_REVOKED: "{who} removed {person} from {card}{because}",
+    Event.ACCESS_REFUSED: "{visitor} was refused {wanted}{because}",
+    Event.CARD_CREATED: "{who} created {card}",
+    Event.CARD_DELETED: "{who} deleted {card}",
+    Event.REMOVAL_REQUESTED: "{who} removed {person} from the account",
+    Event.REMOVAL_FINISHED: "All that {removed} could reach is closed: {closed}",
+    Event.SWEEP_FINISHED: "{who} swept for dangling access and found {found}",
+    Event.FINDING_REPAIRED: "{who} had a sweep's finding repaired: {repair}",
+    Event.JOB_REPLAYED: "An operator let a job begin anew",
+    Event.JOB_DISCARDED: "An operator put a job away",
+    Event.JOBS_PAUSED: "An operator paused jobs",
+    Event.JOBS_RESUMED: "An operator let paused jobs go on",
+}
+Row = TypeVar("Row", Membership, Grant, Card, Invitation, Delivery)
+OF_INVITATION = {each for each in Event if each.startswith("invitation.")}
+OF_GRANT = {Event.GRANT_MADE, Event.GRANT_REVOKED}
+OF_DELIVERY = {each for each in Event if each.startswith("delivery.")}
+ON_CARD = {Event.CARD_CREATED, Event.CARD_DELETED, Event.ACCESS_REFUSED}
+OF_REMOVAL = {Event.REMOVAL_FINISHED, Event.SESSIONS_ENDED}
+GROUPS = {"free": "a free user", "member": "a member", "admin": "an admin"}
+# What needs no reason beside it.
+PLAIN = {"", "revoked"}
+REASONS = {
+    "removal": "access was removed",
+    "inviter gone": "its inviter may not invite any more",
+    "out of sight": "its reader may not see the card any more",
+    "invitation closed": "the invitation came to its end",
+    "card deleted": "the card was deleted",
+    "ended": "the end date was reached",
+    "found by a sweep": "a sweep found it open",
+}
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the ids of some events stand for, read at once; another account's are not among them (G4)."""
+
+    people: Mapping[int, str]
+    cards: Mapping[int, str]
+    invitees: Mapping[int, str]
+    addresses: Mapping[int, str]
+    removed: Mapping[int, list[str]]
+
+
+def tell(session: Session, account_id: int, events: Sequence[AuditEvent]) -> list[str]:
+    """Return a sentence for each event of the account, in their order."""
+    grants = {each.id: each for each in session.scalars(_of(Grant, account_id, _objects(events, OF_GRANT)))}
+    details = [_whole(each, grants) for each in events]
+    names = _names(session, account_id, events, details)
+    pairs = zip(events, details, strict=True)
+    return [SENTENCES[event.event].format_map(_words(event, about, names)) for event, about in pairs]
+
+
+def _whole(event: AuditEvent, grants: Mapping[int, Grant]) -> dict[str, Any]:
+    """Return the event's details; where many grants end together, only the grant itself knows whose it was."""
+    grant = grants.get(event.object_id or 0) if event.event in OF_GRANT else None
+    return {**event.details, "membership": grant.membership_id, "card": grant.card_id} if grant else event.details
+
+
+def _words(event: AuditEvent, about: Mapping[str, Any], names: Names) -> dict[str, str]:
+    who = names.people.get(event.actor_id or 0)
+    card = names.cards.get(event.object_id or 0) if event.event in ON_CARD else names.cards.get(about.get("card", 0))
+    found, check = about.get("found") or {}, CHECKS.get(about.get("check", ""))
+    return {
+        "who": who or settings().product_name,
+        "visitor": who or "Somebody from outside the account",
+        "person": names.people.get(about.get("membership", 0), "somebody"),
+        "removed": " and ".join(names.removed.get(event.object_id or 0, [])) or "a user",
+        "card": card or "a card",
+        "wanted": card or f"the page {about.get('path', '')}",
+        "invitee": names.invitees.get(event.object_id or 0) or about.get("email", "somebody"),
+        "group": GROUPS.get(about.get("group", ""), "a user"),
+        "address": names.addresses.get(event.object_id or 0, "somebody"),
+        "mails": _mails(event, names),
+        "sessions": _are(len(about.get("sessions", ())), "session"),
+        "closed": _closed(about) if event.event is Event.REMOVAL_FINISHED else "",
+        "found": _count(sum(found.values()), "breach", "breaches") if found else "nothing",
+        "repair": check.remedy if check else about.get("remedy", ""),
+        "because": _because(event.outcome),
+    }
+
+
+def _because(outcome: str) -> str:
+    if outcome in PLAIN:
+        return ""
+    refusal = getattr(refusals, outcome, None)
+    if refusal is None:
+        return f": {REASONS.get(outcome, outcome)}"
+    sentence = (refusal.__doc__ or "").strip()
+    return ": not everybody who was addressed may be" if "{" in sentence else f": {sentence}"
+
+
+def _mails(event: AuditEvent, names: Names) -> str:
+    if many := event.details.get("deliveries"):
+        return _are(len(many), "queued mail")
+    return f"A mail to {names.addresses.get(event.object_id or 0, 'somebody')} was"
+
+
+def _closed(parts: Mapping[str, Any]) -> str:
+    counts = {
+        name.rstrip("s"): part["rows"] for name, part in parts.items() if isinstance(part, dict) and part.get("rows")
+    }
+    return ", ".join(_count(count, name) for name, count in counts.items()) or "there was nothing left"
+
+
+def _are(count: int, one: str) -> str:
+    return f"{_count(count, one)} {'was' if count == 1 else 'were'}"
+
+
+def _count(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def _names(
+    session: Session, account_id: int, events: Sequence[AuditEvent], details: Sequence[Mapping[str, Any]]
+) -> Names:
+    people = {*(each.actor_id for each in events), *(each.get("membership") for each in details)}
+    cards = {*_objects(events, ON_CARD), *(each.get("card") for each in details)}
+    removed: dict[int, list[str]] = {}
+    leaving = Membership.removal_id.in_(_objects(events, OF_REMOVAL))
+    for each in session.scalars(_of(Membership, account_id).where(leaving).options(joinedload(Membership.user))):
+        removed.setdefault(each.removal_id or 0, []).append(each.display_name)
+    invitations, deliveries = _objects(events, OF_INVITATION), _objects(events, OF_DELIVERY)
+    present = _of(Membership, account_id, people).options(joinedload(Membership.user))
+    return Names(
+        people={each.id: each.display_name for each in session.scalars(present)},
+        cards={each.id: f"the {each.kind} “{each.name}”" for each in session.scalars(_of(Card, account_id, cards))},
+        invitees={each.id: each.email_typed for each in session.scalars(_of(Invitation, account_id, invitations))},
+        addresses={each.id: each.to_address for each in session.scalars(_of(Delivery, account_id, deliveries))},
+        removed=removed,
+    )
+
+
+def _of(subject: type[Row], account_id: int, ids: Iterable[int | None] | None = None) -> Select[Row]:
+    own = select(subject).where(subject.account_id == account_id)
+    return own if ids is None else own.where(subject.id.in_([each for each in ids if isinstance(each, int)]))
+
+
+def _objects(events: Iterable[AuditEvent], kinds: Collection[Event]) -> set[int | None]:
+    return {each.object_id for each in events if each.event in kinds}
