@@ -1,36 +1,26 @@
 """Examines an installation: each part is well, or it says what is wrong and what mends it."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 import redis
-from apscheduler.triggers.cron import CronTrigger
-from sqlalchemy import func, make_url, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import select
 
+from jobs.ailment import Ailment, mend, opened, reading
 from jobs.broker import AWAY, RedisDoorbell, connect
-from jobs.clock import last_due
 from jobs.mailer import MailTrouble, probe
-from jobs.schedules import SCHEDULES, require_schedules
-from models import Account, Database, Job, JobStatus, Tick, now, settings
+from jobs.progress import clock, queues, sweeps
+from jobs.schedules import require_schedules
+from models import settings
+from models.absence import first_line
 from models.formats import shown
 from models.news import CHANNEL
 from models.schema import is_current
 from models.settings import Misconfigured, Settings
 from workflows.checks import require_known
-
-LONGEST_WAIT = timedelta(minutes=5)
-# How long the clock may owe a tick.
-LATE = timedelta(minutes=3)
-
-
-class Ailment(Exception):
-    """What is wrong, and what mends it, in one line."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +58,24 @@ def secret_key(chosen: Settings) -> str:
 
 def data_directory(chosen: Settings) -> str:
     path = chosen.data_dir.resolve()
-    there = next(each for each in (path, *path.parents) if each.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise Ailment(f"{there} cannot be written: change its owner, or set GUESTLIST_DATA_DIR")
+    there = next(each for each in (path, *path.parents) if os.path.exists(each))
+    try:
+        # It has no name, and is gone at once; permissions alone would not tell of a full or read-only disk.
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise Ailment(f"{there} cannot be written ({first_line(error)}): mend it, or set GUESTLIST_DATA_DIR") from error
     return str(path) if path == there else f"{path} will be made"
 
 
 def database(chosen: Settings) -> str:
-    with _reading(chosen) as session:
+    with reading(chosen) as session:
         session.execute(select(1))
     return shown(chosen.database)
 
 
 def migrations(chosen: Settings) -> str:
-    with _open(chosen) as opened:
-        if not is_current(opened):
+    with opened(chosen) as found:
+        if not is_current(found):
             raise Ailment("the database is not at this version: run `guestlist migrate`")
     return "the database is at this version"
 
@@ -91,8 +84,7 @@ def broker(chosen: Settings) -> str:
     try:
         waiting = connect(chosen.broker).depth()
     except AWAY as error:
-        mend = "check GUESTLIST_BROKER_URL" if chosen.broker_url else "run `guestlist up`, or set GUESTLIST_BROKER_URL"
-        raise Ailment(f"cannot be reached ({_plain(error)}): {mend}") from error
+        raise Ailment(f"cannot be reached ({first_line(error)}): {mend('broker_url', chosen.broker_url)}") from error
     return f"{waiting} messages wait"
 
 
@@ -103,7 +95,7 @@ def redis_keeps(chosen: Settings) -> str:
     try:
         told = {**doorbell.client.info("memory"), **doorbell.client.info("persistence")}
     except redis.RedisError as error:
-        raise Ailment(f"cannot be asked ({_plain(error)})") from error
+        raise Ailment(f"cannot be asked ({first_line(error)}): {mend('broker_url', chosen.broker_url)}") from error
     policy = str(told.get("maxmemory_policy", "unknown"))
     if policy.startswith("allkeys"):
         raise Ailment(f"Redis drops keys when it is full ({policy}): set maxmemory-policy to noeviction")
@@ -118,7 +110,8 @@ def live_events(chosen: Settings) -> str:
     try:
         listening = redis.Redis.from_url(chosen.redis, socket_timeout=3).pubsub_numsub(CHANNEL)[0][1]
     except redis.RedisError as error:
-        raise Ailment(f"Redis cannot be reached ({_plain(error)}): check GUESTLIST_REDIS_URL") from error
+        setting, url = ("redis_url", chosen.redis_url) if chosen.redis_url else ("broker_url", chosen.broker_url)
+        raise Ailment(f"Redis cannot be reached ({first_line(error)}): {mend(setting, url)}") from error
     return f"{listening} web processes listen"
 
 
@@ -127,37 +120,8 @@ def mail_server(chosen: Settings) -> str:
     try:
         probe()
     except MailTrouble as error:
-        mend = "check GUESTLIST_SMTP_URL" if chosen.smtp_url else "run `guestlist up`, or set GUESTLIST_SMTP_URL"
-        raise Ailment(f"{url.hostname}: {_plain(error)}: {mend}") from error
+        raise Ailment(f"{url.hostname}: {first_line(error)}: {mend('smtp_url', chosen.smtp_url)}") from error
     return f"{url.hostname} answers" + (", and took the sign-in" if url.username else "")
-
-
-def clock(chosen: Settings) -> str:
-    with _reading(chosen) as session:
-        latest = select(Tick.schedule, func.max(Tick.due_at)).group_by(Tick.schedule)
-        ticked = {schedule: due_at for schedule, due_at in session.execute(latest)}
-        since = session.scalar(select(func.min(Account.created_at)))
-    for field in SCHEDULES:
-        schedule = field.removesuffix("_cron").replace("_", "-")
-        due_at = last_due(CronTrigger.from_crontab(getattr(chosen, field), timezone=UTC), now() - LATE)
-        done_at = ticked.get(schedule, since)
-        if due_at and done_at and due_at > done_at:
-            raise Ailment(f"{schedule} was due at {due_at:%Y-%m-%d %H:%M} UTC: run `guestlist work` on some host")
-    return f"last tick for {max(ticked.values()):%Y-%m-%d %H:%M} UTC" if ticked else "nothing was due yet"
-
-
-def queues(chosen: Settings) -> str:
-    with _reading(chosen) as session:
-        number: dict[str, int] = {
-            status: count for status, count in session.execute(select(Job.status, func.count()).group_by(Job.status))
-        }
-        due = select(func.min(Job.not_before)).where(Job.status == JobStatus.WAITING)
-        oldest = session.scalar(due)
-    if dead := number.get(JobStatus.DEAD):
-        raise Ailment(f"{dead} dead jobs: see why on /ops/jobs")
-    if oldest and now() - oldest > LONGEST_WAIT:
-        raise Ailment(f"a job waits since {oldest:%Y-%m-%d %H:%M} UTC: is `guestlist work` running?")
-    return f"{number.get(JobStatus.WAITING, 0)} waiting, {number.get(JobStatus.RUNNING, 0)} running, none dead"
 
 
 PARTS: Sequence[Callable[[Settings], str]] = (
@@ -170,31 +134,6 @@ PARTS: Sequence[Callable[[Settings], str]] = (
     live_events,
     mail_server,
     clock,
+    sweeps,
     queues,
 )
-
-
-@contextmanager
-def _open(chosen: Settings) -> Iterator[Database]:
-    url = make_url(chosen.database)
-    if url.get_backend_name() == "sqlite" and url.database and not os.path.exists(url.database):
-        raise Ailment(f"{url.database} does not exist yet: run `guestlist migrate`")
-    opened = Database(chosen.database)
-    try:
-        yield opened
-    except SQLAlchemyError as error:
-        raise Ailment(f"{_plain(error)}: check GUESTLIST_DATABASE_URL, and run `guestlist migrate`") from error
-    finally:
-        opened.engine.dispose()
-
-
-@contextmanager
-def _reading(chosen: Settings) -> Iterator[Any]:
-    with _open(chosen) as opened, opened.reading() as session:
-        yield session
-
-
-def _plain(error: BaseException) -> str:
-    """Return the first line of what an error says, without the parts that only programmers read."""
-    told = str(getattr(error, "orig", None) or error) or type(error).__name__
-    return told.strip().splitlines()[0][:200]

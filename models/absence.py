@@ -27,7 +27,7 @@ class Absence:
         if self._began_at is None:
             self._began_at, self._pause, self._speak_at = at, FIRST_PAUSE, at
         if at >= self._speak_at:
-            logger.warning("%s does not answer (%s); %s", self._server, _first_line(error), self._meanwhile)
+            logger.warning("%s does not answer (%s); %s", self._server, first_line(error), self._meanwhile)
             self._speak_at, self._pause = at + self._pause, min(2 * self._pause, LONGEST_PAUSE)
 
     def end(self) -> None:
@@ -43,6 +43,7 @@ def of_live_events() -> Absence:
     return Absence(setting, "pages hear of changes made by other processes when it is back")
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return what an error says, without the parts that only programmers read."""
     told = str(getattr(error, "orig", None) or error) or type(error).__name__
-    return told.strip().splitlines()[0]
+    return told.strip().splitlines()[0][:200].rstrip(".")

@@ -112,8 +112,8 @@ def wish(field: FieldInfo) -> str:
 
 def shown(url: str) -> str:
     """Return a URL as it may be told: without user, password and options."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    scheme, mark, place = url.partition("://")
+    return scheme + mark + place.rpartition("@")[2].partition("?")[0]
 
 
 def _limit(field: FieldInfo, name: str) -> Any:  # noqa: ANN401

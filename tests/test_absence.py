@@ -7,6 +7,7 @@ import pytest
 
 from models import absence
 from models.absence import Absence
+from models.formats import shown
 
 
 def test_an_absence_is_told_at_growing_pauses_and_so_is_its_end(
@@ -27,3 +28,15 @@ def test_an_absence_is_told_at_growing_pauses_and_so_is_its_end(
         "GUESTLIST_BROKER_URL: redis://redis.example:6379/1 does not answer (refused); jobs wait"
     }
     assert caplog.messages[-1] == "GUESTLIST_BROKER_URL: redis://redis.example:6379/1 answers again, after 99 s"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqlite:////var/lib/guestlist.db", "sqlite:////var/lib/guestlist.db"),
+        ("unix:///run/valkey.sock", "unix:///run/valkey.sock"),
+        ("postgresql://a:b/c@d@db:5432/x?password=y", "postgresql://db:5432/x"),
+    ],
+)
+def test_an_address_is_told_without_what_opens_it(url: str, told: str) -> None:
+    assert shown(url) == told
