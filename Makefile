@@ -12,7 +12,7 @@ define install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(1)
 endef
 
-.PHONY: up test lint format types contracts bench chaos stop-points races alike audit lock readme clean
+.PHONY: up test lint format types contracts bench chaos stop-points races alike audit lock readme screenshots clean
 .DELETE_ON_ERROR:
 
 up: $(VENV)/runtime.stamp
@@ -67,6 +67,10 @@ lock:
 
 readme: $(VENV)/test.stamp
 	$(BIN)/python -m tests.readme
+
+# The README's pictures, taken anew; needs Chromium.
+screenshots: $(VENV)/test.stamp
+	$(BIN)/python -m tests.pictures
 
 clean:
 	rm -rf $(VENV) .*_cache *.egg-info

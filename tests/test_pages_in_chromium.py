@@ -10,12 +10,15 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests import filled
 from tests.filled import make_filled
-from tests.inviting import NEW_PASSWORD, fresh, links_of
+from tests.inviting import NEW_PASSWORD, Admin, fresh, links_of
 from tests.stack import Stack
 
 CHROMIUM = Path("/usr/bin/chromium")
 WIDTHS = {390: 844, 1280: 800}
 PATIENCE = 10_000
+# What would have to be moved sideways to be read.
+OUT_OF_SIGHT = """[...document.querySelectorAll("nav, .table-wrap, .lines")]
+    .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.className)"""
 expect.set_options(timeout=PATIENCE)
 
 
@@ -59,6 +62,7 @@ class Window:
             self.page.screenshot(path=self.pictures / f"{name}-{width}.png", full_page=True)
             wide = self.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, f"{name} is {wide} wide on a screen of {width}"
+            assert self.page.evaluate(OUT_OF_SIGHT) == [], f"{name} hides something on a screen of {width}"
 
 
 def test_the_story_of_a_guest_as_people_see_it(stack: Stack, chromium: Browser, tmp_path: Path) -> None:
@@ -90,6 +94,7 @@ def test_the_story_of_a_guest_as_people_see_it(stack: Stack, chromium: Browser, 
 
     link.click()
     expect(guest.page.get_by_role("heading", level=1)).to_have_text(card.name)
+    expect(guest.page.locator(".bell .count")).to_have_count(0)
     guest.picture("card-of-guest")
     expect(guest.page.get_by_text(filled.TASK)).to_have_count(0)
     guest.stay()
@@ -132,6 +137,20 @@ def test_other_pages_fit_every_screen(stack: Stack, chromium: Browser, tmp_path:
         assert (answer := window.page.goto(path)) is not None and answer.ok, path
         window.picture(name)
     assert window.complaints == []
+
+
+def test_a_mail_is_shown_whole_on_a_telephone(stack: Stack, chromium: Browser, tmp_path: Path) -> None:
+    admin = Admin(stack, stack.account())
+    admin.invite(email := fresh())
+    stack.mails(email)
+    window = Window(chromium, stack, tmp_path)
+    window.page.goto("/dev/mail")
+    window.page.locator(".mail-line", has_text=email).locator("a").first.click()
+    expect(window.page.frame_locator(".letter").get_by_text(email).first).to_be_visible()
+    window.picture("mail")
+    window.page.set_viewport_size({"width": 390, "height": 844})
+    letter = window.page.frames[1]
+    assert letter.evaluate("document.body.scrollHeight <= innerHeight && document.body.scrollWidth <= innerWidth")
 
 
 def invite(ada: Window, team: str, email: str, name: str = "Noor Haddad") -> None:

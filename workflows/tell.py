@@ -128,7 +128,7 @@ def _closed(parts: Mapping[str, Any]) -> str:
     counts = {
         name.rstrip("s"): part["rows"] for name, part in parts.items() if isinstance(part, dict) and part.get("rows")
     }
-    return ", ".join(_count(count, name) for name, count in counts.items()) or "there was nothing left"
+    return ", ".join(_count(count, name) for name, count in counts.items()) or "there was nothing to close"
 
 
 def _are(count: int, one: str) -> str:

@@ -79,11 +79,12 @@ function poll() {
 }
 
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-unread]");
-  if (!link) return;
-  const form = new FormData();
-  form.set("csrf_token", document.querySelector("[name=csrf_token]").value);
-  navigator.sendBeacon(`/notifications/${link.dataset.notificationId}/read`, form);
+  // Every link of a thread leads to where all of it is read.
+  for (const link of event.target.closest("a")?.closest(".thread")?.querySelectorAll("a[data-unread]") ?? []) {
+    const form = new FormData();
+    form.set("csrf_token", document.querySelector("[name=csrf_token]").value);
+    navigator.sendBeacon(`/notifications/${link.dataset.notificationId}/read`, form);
+  }
 });
 for (const end of document.querySelectorAll("[data-bottom]")) end.scrollTop = end.scrollHeight;
 listen();

@@ -22,8 +22,8 @@ WORDS = {
     "deleted_at": "deleted {}",
     "card_deleted_at": "the card was deleted {}",
     "closed_at": "the account was closed {}",
-    "ends_at": "to end {}",
-    "expires_at": "to expire {}",
+    "ends_at": "end date {}",
+    "expires_at": "expiry {}",
     "attempts": "tried {} times",
     "last_error": "at last “{}”",
 }
