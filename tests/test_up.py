@@ -1,6 +1,7 @@
 """From a fresh clone to a running product: `make`, `guestlist up`, and how everything ends."""
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -97,6 +98,25 @@ def test_locks_pin_with_hashes_and_hold_no_addresses() -> None:
         text = lock.read_text()
         assert "://" not in text
         assert all("--hash" in entry for entry in re.split(r"\n(?=\w)", text)[1:])
+
+
+def test_the_package_holds_all_it_needs_wherever_it_is_installed(tmp_path: Path) -> None:
+    source, site, elsewhere = (tmp_path / name for name in ("source", "site", "elsewhere"))
+    folders = ("jobs", "models", "templates", "webapp", "workflows")
+    for name in folders:
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("guestlist.py", "worker.py", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, source)
+    build = f"from setuptools import build_meta; print(build_meta.build_wheel({str(tmp_path)!r}))"
+    made = subprocess.check_output([sys.executable, "-c", build], cwd=source, stderr=subprocess.STDOUT, text=True)
+    shutil.unpack_archive(tmp_path / made.split()[-1], site, "zip")
+    wanted = {each.relative_to(source) for name in folders for each in (source / name).rglob("*") if each.is_file()}
+    assert {each for each in wanted if not (site / each).exists()} == set()
+
+    elsewhere.mkdir()
+    command = [sys.executable, "-P", "-m", "guestlist", "migrate"]
+    subprocess.run(command, cwd=elsewhere, env=clean_env() | {"PYTHONPATH": str(site)}, check=True)
+    assert (elsewhere / "data" / "guestlist.db").exists()
 
 
 def test_make_says_which_python_it_needs(tmp_path: Path) -> None:
