@@ -195,7 +195,6 @@ def test_a_signed_out_browser_is_told_to_sign_in_and_changes_nothing(stack: Stac
 
 def send(http: httpx.Client, path: str, others: dict[str, str], name: str, value: str | bytes) -> httpx.Response:
     """Send a form in which one field may hold bytes that no browser would send."""
-    body = str(httpx.QueryParams(others)).encode()
-    last = str(httpx.QueryParams({name: value if isinstance(value, str) else ""})).encode()
-    sent = body + b"&" + last + (value if isinstance(value, bytes) else b"")
+    form = str(httpx.QueryParams([*others.items(), (name, value if isinstance(value, str) else "")])).encode()
+    sent = form + (value if isinstance(value, bytes) else b"")
     return http.post(path, content=sent, headers={"Content-Type": "application/x-www-form-urlencoded"})
