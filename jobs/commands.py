@@ -3,6 +3,7 @@
 import getpass
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from workflows.operate import KINDS, dead_letters, discard, pause, replay, resum
 
 Open = Callable[[], Database]
 Settle = Callable[..., int]
+Command = Callable[..., Any]
 KIND = click.Choice(KINDS)
 LONGEST_LINE = 100
 
@@ -46,21 +48,22 @@ def listed(opened: Open, state: str | None, kind: str | None, limit: int, as_jso
         click.echo(f"Paused: {', '.join('every kind' if each == EVERY_KIND else each for each in paused)}.")
 
 
+def of_dead_letters(command: Command) -> Command:
+    """Give a command what names dead letters: ids, or all, or all of one kind."""
+    command = click.option("--kind", type=KIND, help="With --all: only those of this kind.")(click.pass_obj(command))
+    command = click.option("--all", "is_all", is_flag=True, help="All dead letters.")(command)
+    return click.argument("job_ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1, 2**63 - 1))(command)
+
+
 @jobs.command(name="replay")
-@click.argument("job_ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1, 2**63 - 1))
-@click.option("--all", "is_all", is_flag=True, help="All dead letters.")
-@click.option("--kind", type=KIND, help="With --all: only those of this kind.")
-@click.pass_obj
+@of_dead_letters
 def replay_them(opened: Open, job_ids: tuple[int, ...], is_all: bool, kind: str | None) -> None:
     """Let dead letters begin anew, with all their attempts."""
     click.echo(f"{_settle(opened(), replay, job_ids, is_all=is_all, kind=kind)} replayed.")
 
 
 @jobs.command(name="discard")
-@click.argument("job_ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1, 2**63 - 1))
-@click.option("--all", "is_all", is_flag=True, help="All dead letters.")
-@click.option("--kind", type=KIND, help="With --all: only those of this kind.")
-@click.pass_obj
+@of_dead_letters
 def discard_them(opened: Open, job_ids: tuple[int, ...], is_all: bool, kind: str | None) -> None:
     """Put dead letters away for good."""
     click.echo(f"{_settle(opened(), discard, job_ids, is_all=is_all, kind=kind)} discarded.")

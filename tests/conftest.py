@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from jobs import mailer
 from models import Database, settings
 from models.schema import migrate
 from models.settings import PREFIX
+from tests.mail_server import MailServer, mail_server
+from tests.mailing import BASE
+from tests.people import Team, make_team
 from tests.postgres import Postgres
 from tests.process import until
 from tests.stack import Stack
@@ -113,6 +117,21 @@ def database(request: pytest.FixtureRequest, create: Callable[[str], Create]) ->
     fresh = Database(create(request.param)("test"))
     yield fresh
     fresh.engine.dispose()
+
+
+@pytest.fixture
+def server(tmp_path: Path, choose: Callable[..., None]) -> Iterator[MailServer]:
+    """A mail server that the test process sends to."""
+    with mail_server(tmp_path) as running:
+        choose(smtp_url=running.url(), base_url=BASE, smtp_timeout=2)
+        yield running
+        mailer.hang_up()
+
+
+@pytest.fixture
+def team(database: Database) -> Team:
+    """An account with an admin and a member."""
+    return make_team(database)
 
 
 @pytest.fixture(scope="session", params=DATABASES)

@@ -1,13 +1,11 @@
 """The other mails: digests, messages to contacts, reset links."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
-from jobs import mailer
 from models import (
     Card,
     Contact,
@@ -20,27 +18,14 @@ from models import (
     Notification,
     now,
 )
-from tests.mail_server import MailServer, mail_server
+from tests.mail_server import MailServer
 from tests.mailing import BASE, deliver, link_in, newest, part
-from tests.people import Person, Team, make_card, make_guest, make_team
+from tests.people import Person, Team, make_card, make_guest
 from workflows.activate import ask_reset, find_link
 from workflows.converse import say, write_to_contact
 from workflows.notify import mute
 from workflows.revoke import remove
 from workflows.tokens import message_answered, read_unsubscribe
-
-
-@pytest.fixture
-def server(tmp_path: Path, choose: Callable[..., None]) -> Iterator[MailServer]:
-    with mail_server(tmp_path) as running:
-        choose(smtp_url=running.url(), base_url=BASE, smtp_timeout=2)
-        yield running
-        mailer.hang_up()
-
-
-@pytest.fixture
-def team(database: Database) -> Team:
-    return make_team(database)
 
 
 def test_r22_unread_notifications_are_gathered_in_one_mail(database: Database, team: Team, server: MailServer) -> None:

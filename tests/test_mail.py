@@ -1,8 +1,7 @@
 """Invitation mails, from the wish to a real mail server: what is in them, and what holds them back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -25,25 +24,12 @@ from models import (
     now,
     settings,
 )
-from tests.mail_server import DROP, MailServer, mail_server
+from tests.mail_server import DROP, MailServer
 from tests.mailing import BASE, NEW, deliver, link_in, part, row
 from tests.people import Team, make_guest, make_team
 from workflows.activate import find_link
 from workflows.deliver import give_up
 from workflows.invite import cancel_invitation, invite
-
-
-@pytest.fixture
-def server(tmp_path: Path, choose: Callable[..., None]) -> Iterator[MailServer]:
-    with mail_server(tmp_path) as running:
-        choose(smtp_url=running.url(), base_url=BASE, smtp_timeout=2)
-        yield running
-        mailer.hang_up()
-
-
-@pytest.fixture
-def team(database: Database) -> Team:
-    return make_team(database)
 
 
 def asked(database: Database, team: Team, email: str = NEW, **known: str) -> int:
