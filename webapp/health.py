@@ -1,74 +1,87 @@
 """Whether the service is well, for load balancers and Prometheus."""
 
-from collections.abc import Iterator
-
+import redis
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import CONTENT_TYPE_LATEST
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from models import Delivery, DeliveryStatus, Job, JobStatus, now
+from models import Job, JobStatus, SweepKind, now
+from models.job import is_paused
 from models.schema import is_current
 from webapp.access import database, needs
+from webapp.display import product
+from webapp.metrics import exposition
+from workflows.checks.schedules import is_overdue
 from workflows.permissions import Action
 
 pages = Blueprint("health", __name__)
-
-
-class Queues(Collector):
-    """What the database knows of jobs and mails, as gauges."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield the gauges."""
-        yield self._by_status("guestlist_jobs", "Jobs by status", Job, JobStatus)
-        yield self._by_status("guestlist_deliveries", "Mails by status", Delivery, DeliveryStatus)
-        due = select(func.min(Job.not_before)).where(Job.status == JobStatus.WAITING, Job.ring_at.is_not(None))
-        oldest = self.session.scalar(due)
-        waits = max((now() - oldest).total_seconds(), 0) if oldest else 0
-        yield GaugeMetricFamily("guestlist_oldest_waiting_job_seconds", "How long the oldest due job waits", waits)
-
-    def _by_status(
-        self, name: str, text: str, table: type[Job] | type[Delivery], statuses: type[JobStatus] | type[DeliveryStatus]
-    ) -> Metric:
-        gauge = GaugeMetricFamily(name, text, labels=["status"])
-        counts = dict(self.session.execute(select(table.status, func.count()).group_by(table.status)).tuples().all())
-        for status in statuses:
-            gauge.add_metric([status.value], counts.get(status, 0))
-        return gauge
+WELL = "ok"
+PATIENCE_SECONDS = 1.0
+# A job that is due for so long is taken up by nobody.
+LONGEST_WAIT_SECONDS = 60
 
 
 @pages.get("/healthz")
 @needs(Action.CHECK_HEALTH)
 def alive() -> ResponseReturnValue:
     """Say that this process answers."""
-    return {"status": "ok"}
+    return {"status": WELL}
 
 
 @pages.get("/readyz")
 @needs(Action.CHECK_HEALTH)
 def ready() -> ResponseReturnValue:
-    """Say whether the database answers and has every migration. The broker may be away: nothing is lost then."""
+    """Say of each part whether it is well, and what is wrong. Without the database nothing can be answered: 503.
+
+    What is wrong with other parts impairs, but loses nothing; taking every host out of service for it would.
+    """
     try:
-        is_ready = is_current(database())
+        if not is_current(database()):
+            return {"status": "unavailable", "database": "has not been migrated: run `guestlist migrate`"}, 503
+        with database().reading() as session:
+            parts = {"workers": _workers(session), "sweeps": _sweeps(session)}
     except SQLAlchemyError:
         return {"status": "unavailable", "database": "does not answer"}, 503
-    if not is_ready:
-        return {"status": "unavailable", "database": "has not been migrated"}, 503
-    return {"status": "ok", "database": "ok"}
+    parts = {"database": WELL, "live_events": _live_events(), **parts}
+    return {"status": WELL if set(parts.values()) == {WELL} else "impaired", **parts}
 
 
 @pages.get("/metrics")
 @needs(Action.CHECK_HEALTH)
 def metrics() -> ResponseReturnValue:
-    """Give the gauges to Prometheus."""
-    registry = CollectorRegistry(auto_describe=False)
+    """Give the metrics to Prometheus."""
     with database().reading() as session:
-        registry.register(Queues(session))
-        return generate_latest(registry), 200, {"Content-Type": CONTENT_TYPE_LATEST}
+        return exposition(session), 200, {"Content-Type": CONTENT_TYPE_LATEST}
+
+
+def _workers(session: Session) -> str:
+    due = select(func.min(Job.not_before)).where(
+        Job.status == JobStatus.WAITING, Job.ring_at.is_not(None), ~is_paused()
+    )
+    oldest = session.scalar(due)
+    waits = (now() - oldest).total_seconds() if oldest else 0
+    if waits <= LONGEST_WAIT_SECONDS:
+        return WELL
+    return f"a job is due for {waits:.0f} seconds, and nobody takes it up: does `guestlist work` run?"
+
+
+def _sweeps(session: Session) -> str:
+    overdue = [kind for kind in SweepKind if is_overdue(session, kind, now())]
+    return f"none has succeeded for twice its period: {', '.join(overdue)}" if overdue else WELL
+
+
+def _live_events() -> str:
+    if not product().redis:
+        return WELL
+    patience = {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS}
+    try:
+        with redis.Redis.from_url(product().redis, retry=Retry(NoBackoff(), 0), **patience) as client:
+            client.ping()
+    except (redis.RedisError, OSError):
+        return "Redis does not answer; pages show changes when they are loaded"
+    return WELL

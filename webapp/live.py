@@ -77,6 +77,7 @@ class Streams:
                 if told is None:
                     return
                 yield bytes(told)
+                told.measure()
                 if told.event == "end":
                     return
         finally:
@@ -84,11 +85,10 @@ class Streams:
 
     async def _hear(self) -> None:
         while True:
-            news = [await self._news.get()]
+            once = {await self._news.get(): None}
             while not self._news.empty():
-                news.append(self._news.get_nowait())
-            once = list(dict.fromkeys(news))
-            await self._look([each for each in self._queues if any(map(each.is_concerned, once))], once)
+                once[self._news.get_nowait()] = None
+            await self._look([each for each in self._queues if any(map(each.is_concerned, once))], list(once))
 
     async def _recheck(self) -> None:
         while True:

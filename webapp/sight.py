@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -48,6 +49,15 @@ def newest_notifications(session: Session, user_ids: Collection[int]) -> dict[in
     newest = select(Membership.user_id, func.max(Notification.id)).join(Notification.membership)
     of = newest.where(Membership.user_id.in_(user_ids)).group_by(Membership.user_id)
     return dict(session.execute(of).tuples().all())
+
+
+def removed_at(session: Session, user_ids: Collection[int]) -> dict[tuple[int, int], datetime]:
+    """Return when each person was last removed from each account, by the ids of both."""
+    removed = (Membership.user_id.in_(user_ids), Membership.deleted_at.is_not(None))
+    columns = (Membership.user_id, Membership.account_id)
+    last = select(*columns, func.max(Membership.deleted_at)).where(*removed).group_by(*columns)
+    found = session.execute(last) if user_ids else ()
+    return {(user_id, account_id): at for user_id, account_id, at in found if at}
 
 
 def _granted(session: Session, user_ids: Collection[int]) -> Iterable[tuple[int, int, int]]:

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models import Database, Group, News, NewsKind, Notification
+from models import Database, Group, News, NewsKind, Notification, now
 from webapp.display import PLURALS
-from webapp.sight import Sight, newest_notifications, open_sessions, sights
+from webapp.metrics import STREAM_CLOSED
+from webapp.sight import Sight, newest_notifications, open_sessions, removed_at, sights
 from webapp.visit import SignInFirst
 from workflows.notify import unread_count, visible_notifications
 from workflows.refusals import AccessEnded
@@ -26,6 +28,13 @@ class Told:
     event: str
     data: dict[str, Any] = field(default_factory=dict)
     number: int = 0
+    # When the removal was that this tells of.
+    since: datetime | None = None
+
+    def measure(self) -> None:
+        """Note how long after the removal this was told, when it has been."""
+        if self.since is not None:
+            STREAM_CLOSED.observe((now() - self.since).total_seconds())
 
     def __bytes__(self) -> bytes:
         """Return the event as it goes over the wire."""
@@ -70,15 +79,33 @@ def look(database: Database, readers: Collection[Reader], news: Collection[News]
         open_now = open_sessions(session, [each.session_id for each in readers])
         people = {each.user_id for each in readers if each.session_id in open_now}
         seen, newest = sights(session, people), newest_notifications(session, people)
+        now_seen = {each: seen.get(each.user_id) if each.session_id in open_now else None for each in readers}
+        left = {each.user_id for each, sight in now_seen.items() if _left(each.sight, sight)}
+        removals = removed_at(session, left)
         told = []
-        for each in readers:
-            sight = seen.get(each.user_id) if each.session_id in open_now else None
-            told.append((each, [Told("end")] if sight is None else _tell(session, each, sight, news, newest)))
+        for each, sight in now_seen.items():
+            gone = {account_id: removals.get((each.user_id, account_id)) for account_id in _left(each.sight, sight)}
+            if sight is None:
+                told.append((each, [Told("end", since=max(filter(None, gone.values()), default=None))]))
+            else:
+                told.append((each, _tell(session, each, sight, news, newest, gone=gone)))
         return told
 
 
-def _tell(session: Session, reader: Reader, sight: Sight, news: Collection[News], newest: dict[int, int]) -> list[Told]:
-    told = [*_lost(reader.sight, sight), *_heard(reader, sight, news)]
+def _left(before: Sight, after: Sight | None) -> list[int]:
+    return [account_id for account_id in before.slugs if after is None or account_id not in after.groups]
+
+
+def _tell(
+    session: Session,
+    reader: Reader,
+    sight: Sight,
+    news: Collection[News],
+    newest: dict[int, int],
+    *,
+    gone: dict[int, datetime | None],
+) -> list[Told]:
+    told = [*_lost(reader.sight, sight, gone), *_heard(reader, sight, news)]
     reader.sight = sight
     if newest.get(reader.user_id, 0) > reader.last:
         fresh = visible_notifications(session, reader.user_id, after=reader.last, limit=MOST_AT_ONCE)
@@ -88,10 +115,10 @@ def _tell(session: Session, reader: Reader, sight: Sight, news: Collection[News]
     return told
 
 
-def _lost(before: Sight, after: Sight) -> Iterator[Told]:
+def _lost(before: Sight, after: Sight, gone: dict[int, datetime | None]) -> Iterator[Told]:
     for account_id, slug in before.slugs.items():
         if account_id not in after.groups:
-            yield Told("closed", {"account": slug, "card": None})
+            yield Told("closed", {"account": slug, "card": None}, since=gone[account_id])
             continue
         if after.groups[account_id] is Group.FREE:
             for card_id in sorted(before.cards.get(account_id, set()) - after.cards.get(account_id, set())):
