@@ -94,7 +94,7 @@ def test_r7_stores_one_form_and_mails_there_alone(stack: Stack, admin: Admin, ty
     assert mail["To"].addresses[0].addr_spec == stored
     found = invitation(stack, admin.sees(stored, "sent").invitation_id)
     assert found.email_typed == typed.strip()
-    assert typed.strip() in html.unescape(admin.browser.get(admin.page).text)
+    assert typed.strip() in html.unescape(admin.browser.get(admin.page).text).replace("<wbr>", "")
 
 
 def test_r7_the_letters_case_makes_nobody_another_person(stack: Stack, admin: Admin) -> None:

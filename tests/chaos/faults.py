@@ -22,11 +22,9 @@ Deed = Callable[[Place, Fault, float], None]
 
 
 def kill_web(place: Place, fault: Fault, seconds: float) -> None:
-    web = place.stack.process("web")
-    web.kill()
-    fault.strike()
-    time.sleep(seconds)
-    web.start()
+    with place.killed("web"):
+        fault.strike()
+        time.sleep(seconds)
     until(place.answers, what="the web server to come back", within=RECOVERY_SECONDS)
 
 
@@ -58,19 +56,15 @@ def kill_clock(place: Place, fault: Fault, _: float) -> None:
 
 
 def kill_work_host(place: Place, fault: Fault, seconds: float) -> None:
-    work = place.stack.process("work")
-    work.kill()
-    fault.strike()
-    time.sleep(seconds)
-    work.start()
+    with place.killed("work"):
+        fault.strike()
+        time.sleep(seconds)
 
 
 def kill_valkey(place: Place, fault: Fault, seconds: float) -> None:
-    valkey = place.stack.process("valkey")
-    valkey.kill()
-    fault.strike()
-    time.sleep(seconds)
-    valkey.start()
+    with place.killed("valkey"):
+        fault.strike()
+        time.sleep(seconds)
 
 
 def empty_valkey(place: Place, fault: Fault, _: float) -> None:

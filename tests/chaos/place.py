@@ -49,6 +49,8 @@ class Place:
     def __post_init__(self) -> None:
         # Kept, for one that is made anew loads every certificate of the system first.
         self._asking = httpx.Client(base_url=self.stack.url, timeout=5)
+        self._starting = threading.Lock()
+        self._down: set[str] = set()
 
     @property
     def server(self) -> Postgres:
@@ -57,16 +59,31 @@ class Place:
 
     def keep_up(self) -> None:
         """Start again what ended by itself, as whatever runs services on a host does."""
-        for name in ("web", "work"):
-            process = self.stack.process(name)
-            if process.is_running:
-                continue
-            last = process.log().rpartition("guestlist: ")[2]
-            if last.startswith("database: "):
-                self.chronicle.notes[f"{name} found no database, and was started again"] += 1
-            else:
-                self.chronicle.violated("what nobody kills stays up", f"{name} ended: {last[-1000:]}")
-            process.start()
+        with self._starting:
+            for name in {"web", "work"} - self._down:
+                process = self.stack.process(name)
+                if process.is_running:
+                    continue
+                last = process.log().rpartition("guestlist: ")[2]
+                if last.startswith("database: "):
+                    self.chronicle.notes[f"{name} found no database, and was started again"] += 1
+                else:
+                    self.chronicle.violated("what nobody kills stays up", f"{name} ended: {last[-1000:]}")
+                process.start()
+
+    @contextmanager
+    def killed(self, name: str) -> Iterator[None]:
+        """Kill a process, and start it again afterwards: meanwhile nobody else does."""
+        process = self.stack.process(name)
+        with self._starting:
+            self._down.add(name)
+            process.kill()
+        try:
+            yield
+        finally:
+            with self._starting:
+                process.start()
+                self._down.discard(name)
 
     def answers(self) -> bool:
         self.keep_up()
