@@ -4,10 +4,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import cast
 
 import redis.asyncio as redis
-from a2wsgi import WSGIMiddleware
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import BadSignature
@@ -18,11 +16,11 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models import Database, News, Settings
 from models.absence import of_live_events
 from models.news import CHANNEL
+from webapp.bridge import pages
 from webapp.own_names import only_own_names
 from webapp.streams import Reader, Told, look, read_on
 from webapp.visit import SECRET
@@ -31,7 +29,6 @@ from workflows.refusals import Refusal
 logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 15
 PAUSE_SECONDS = 0.5
-WORKERS = 16
 # A reader who takes nothing off is let go: they come back, and resume.
 LONGEST_QUEUE = 500
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
@@ -155,25 +152,10 @@ def create_root(settings: Settings, database: Database, app: Flask) -> Starlette
         return StreamingResponse(streams.follow(reader), media_type="text/event-stream", headers=HEADERS)
 
     return Starlette(
-        routes=[Route("/notifications/stream", stream, methods=["GET"]), Mount("/", _pages(app))],
+        routes=[Route("/notifications/stream", stream, methods=["GET"]), Mount("/", pages(app))],
         middleware=[Middleware(only_own_names, settings)],
         lifespan=lambda _: streams.running(),
     )
-
-
-def _pages(app: Flask) -> ASGIApp:
-    flask = cast(ASGIApp, WSGIMiddleware(app, workers=WORKERS))  # type: ignore[arg-type]
-
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        # The bridge insists on a coroutine; granian hands out awaitables of its own.
-        async def take() -> Message:
-            return await receive()
-
-        # In the environment an underscore is a hyphen: nobody passes a header for another that proxies set.
-        plain = [(name, value) for name, value in scope.get("headers", ()) if b"_" not in name]
-        await flask({**scope, "headers": plain}, take, send)
-
-    return serve
 
 
 def _reader(app: Flask, database: Database, request: Request) -> Reader:
