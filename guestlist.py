@@ -21,6 +21,7 @@ from models.formats import shown
 from models.logs import begin_log
 from models.schema import is_current
 from models.settings import Misconfigured
+from models.visible import visible
 from workflows.found import found_account
 from workflows.passwords import hash_password
 from workflows.refusals import Refusal
@@ -160,7 +161,7 @@ def _open() -> Database:
 
 
 def _fail(sentence: str, status: int) -> NoReturn:
-    click.echo(f"guestlist: {' '.join(sentence.split())}", err=True)
+    click.echo(f"guestlist: {visible(' '.join(sentence.split()))}", err=True)
     sys.exit(status)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from models import Database, Job, JobStatus, Pause
 from models.job import EVERY_KIND
+from models.visible import visible
 from workflows.operate import KINDS, dead_letters, discard, pause, replay, resume
 
 Open = Callable[[], Database]
@@ -43,7 +44,7 @@ def listed(opened: Open, state: str | None, kind: str | None, limit: int, as_jso
     for job in found:
         about = " ".join(f"{name}={value}" for name, value in job.arguments.items())
         error = (job.last_error or "").strip().rpartition("\n")[2][:LONGEST_LINE]
-        click.echo(f"{job.id:>8}  {job.status:<9}  {job.attempts:>2}  {job.actor} {about}  {error}".rstrip())
+        click.echo(visible(f"{job.id:>8}  {job.status:<9}  {job.attempts:>2}  {job.actor} {about}  {error}".rstrip()))
     if paused:
         click.echo(f"Paused: {', '.join('every kind' if each == EVERY_KIND else each for each in paused)}.")
 

@@ -8,6 +8,7 @@ from datetime import UTC
 import click
 
 from models import Database, Finding, Sweep
+from models.visible import visible
 
 Open = Callable[[], Database]
 FOUND = 1
@@ -40,7 +41,7 @@ def doctor(as_json: bool) -> int:
         click.echo(json.dumps([vars(line) for line in lines], indent=2))
     for line in () if as_json else lines:
         state = click.style("ok   ", fg="green") if line.is_well else click.style("WRONG", fg="red")
-        click.echo(f"{state}  {line.part:<15} {line.says}")
+        click.echo(f"{state}  {line.part:<15} {visible(line.says)}")
     return 0 if all(line.is_well for line in lines) else FOUND
 
 
@@ -50,14 +51,14 @@ def warn() -> None:
 
     for line in examine([broker, mail_server]):
         if not line.is_well:
-            click.echo(f"guestlist: {line.part}: {line.says}; until then what needs it waits", err=True)
+            click.echo(f"guestlist: {line.part}: {visible(line.says)}; until then what needs it waits", err=True)
 
 
 def _told(finding: Finding) -> str:
     from workflows.checks import CHECKS
     from workflows.checks.words import evidence_in_words
 
-    about = evidence_in_words(finding.evidence, UTC)
+    about = visible(evidence_in_words(finding.evidence, UTC))
     outcome = "  mended" if finding.repaired_at else ""
     return (
         f"{finding.severity:<6}  {CHECKS[finding.check].breach} {about}  ({finding.check} {finding.object_id}){outcome}"

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from models.audit import request_id
+from models.visible import visible
 
 # What the lines written now are about, beside the request: "deliver 42" in a worker.
 job_at_hand: ContextVar[str] = ContextVar("job_at_hand", default="")
@@ -29,7 +30,7 @@ class Lines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return json.dumps(line, default=str)
 
 
 class PlainLines(logging.Formatter):
@@ -37,6 +38,10 @@ class PlainLines(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s  %(message)s", "%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Errors hold what other servers said, and a terminal may be reading.
+        return "\n".join(map(visible, super().format(record).split("\n")))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         about = " ".join(part for part in (job_at_hand.get(), request_id.get()) if part)

@@ -2,6 +2,7 @@
 
 from email_validator import EmailNotValidError, validate_email
 
+from models.visible import visible
 from workflows.refusals import BadAddress
 
 # RFC 5321, 4.5.3.1.3: a path holds 256 octets, its angle brackets included.
@@ -51,8 +52,7 @@ def _plain_reason(address: str) -> str | None:
 
 def _shown(typed: str) -> str:
     """Return the start of what was typed, with everything that does not print made visible and harmless."""
-    start = typed[: SHOWN + 1]
-    harmless = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in start)
+    harmless = visible(typed[: SHOWN + 1])
     return harmless if len(harmless) <= SHOWN else harmless[:SHOWN] + "…"
 
 

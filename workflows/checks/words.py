@@ -33,12 +33,14 @@ LONGEST = 120
 def evidence_in_words(evidence: Mapping[str, Any], zone: tzinfo) -> str:
     """Return a line that says whom and what a finding is about, and since when."""
     known = {name: value for name, value in evidence.items() if value is not None}
-    return ", ".join(words.format(_said(known[name], zone)) for name, words in WORDS.items() if name in known)
+    return ", ".join(words.format(_said(name, known[name], zone)) for name, words in WORDS.items() if name in known)
 
 
-def _said(value: object, zone: tzinfo) -> str:
-    try:
-        at = datetime.fromisoformat(str(value)).astimezone(zone)
-    except ValueError:
-        return (str(value).strip().splitlines() or [""])[-1][:LONGEST]
+def _said(name: str, value: object, zone: tzinfo) -> str:
+    # By its name alone: somebody may have called a card by a day.
+    if not name.endswith("_at"):
+        # Of a traceback the last line is the error.
+        said = str(value).strip().rpartition("\n")[2] if name == "last_error" else str(value)
+        return " ".join(said.split())[:LONGEST]
+    at = datetime.fromisoformat(str(value)).astimezone(zone)
     return f"{at.day} {at:%b %Y, %H:%M}"
