@@ -22,7 +22,8 @@ def _url(*schemes: str, example: str) -> AfterValidator:
         if not value:
             return value
         parts, port = _split(value)
-        if parts.scheme not in schemes:
+        # As it is written: not everybody who reads it takes https and HTTPS for the same.
+        if value.partition("://")[0] not in schemes:
             begins = " or ".join(f"{scheme}://" for scheme in schemes)
             raise ValueError(f"must begin with {begins}, as in {example}")
         if port is None or not (parts.hostname or parts.scheme in HOSTLESS):
@@ -30,6 +31,16 @@ def _url(*schemes: str, example: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _file_of_sqlite(value: str) -> str:
+    if value.startswith("sqlite:"):
+        path, has_options, _ = value.partition("?")
+        if has_options:
+            raise ValueError("takes no options for SQLite; in a file's name, write %3F for the question mark")
+        if not path.removeprefix("sqlite:///") or not path.startswith("sqlite:///") or path.endswith(":memory:"):
+            raise ValueError("must name a file, as in sqlite:////var/lib/guestlist/guestlist.db")
+    return value
 
 
 def _whole_host(value: str) -> str:
@@ -81,6 +92,7 @@ def _by_commas(value: object) -> object:
 DatabaseUrl = Annotated[
     str,
     _url("sqlite", "postgresql", "postgresql+psycopg", example="postgresql://guestlist:password@db.example/guestlist"),
+    AfterValidator(_file_of_sqlite),
 ]
 BrokerUrl = Annotated[
     str, _url("redis", "rediss", "unix", "amqp", "amqps", example="redis://:password@redis.example:6379/0")
@@ -113,7 +125,10 @@ def wish(field: FieldInfo) -> str:
 def shown(url: str) -> str:
     """Return a URL as it may be told: without user, password and options."""
     scheme, mark, place = url.partition("://")
-    return scheme + mark + place.rpartition("@")[2].partition("?")[0]
+    server = place.partition("?")[0]
+    # An @ after the question mark may be a password's, or the end of one.
+    is_plain = "@" in server or "@" not in place
+    return scheme + mark + (server.rpartition("@")[2] if is_plain else "…")
 
 
 def _limit(field: FieldInfo, name: str) -> Any:  # noqa: ANN401

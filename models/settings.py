@@ -9,7 +9,7 @@ from email.utils import parseaddr
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, ValidationError
@@ -114,12 +114,12 @@ class Settings(BaseSettings):
     @cached_property
     def database(self) -> str:
         """URL of the database."""
-        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'guestlist.db'}"
+        return self.database_url or f"sqlite:///{quote(str(self.data_dir.resolve() / 'guestlist.db'))}"
 
     @cached_property
     def broker(self) -> str:
         """URL of the broker; the embedded one listens on a socket in the data directory."""
-        return self.broker_url or f"unix://{self.valkey_socket}"
+        return self.broker_url or f"unix://{quote(str(self.valkey_socket))}"
 
     @cached_property
     def redis(self) -> str:

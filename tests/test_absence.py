@@ -36,6 +36,10 @@ def test_an_absence_is_told_at_growing_pauses_and_so_is_its_end(
         ("sqlite:////var/lib/guestlist.db", "sqlite:////var/lib/guestlist.db"),
         ("unix:///run/valkey.sock", "unix:///run/valkey.sock"),
         ("postgresql://a:b/c@d@db:5432/x?password=y", "postgresql://db:5432/x"),
+        ("postgresql://a@/x?host=/run&password=y@z", "postgresql:///x"),
+        # Where the password ends, nobody can say.
+        ("postgresql:///x?password=y@z", "postgresql://…"),
+        ("redis://:12?y@redis.example/0", "redis://…"),
     ],
 )
 def test_an_address_is_told_without_what_opens_it(url: str, told: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from models import settings
 from models.settings import Misconfigured
-from tests.terminal import refusal
+from tests.terminal import guestlist, refusal
 from webapp.serving import address
 
 NOWHERE = "127.0.0.1:1"
@@ -19,6 +19,15 @@ NOWHERE = "127.0.0.1:1"
         ({"SMTPURL": "smtp://x"}, "unknown setting GUESTLIST_SMTPURL; did you mean GUESTLIST_SMTP_URL?"),
         ({"PORT": "80"}, "unknown setting GUESTLIST_PORT; README.md lists them all"),
         ({"DATABASE_URL": "mysql://x/y"}, "GUESTLIST_DATABASE_URL: must begin with sqlite:// or postgresql://"),
+        ({"DATABASE_URL": "SQLITE:///x"}, "GUESTLIST_DATABASE_URL: must begin with sqlite:// or postgresql://"),
+        (
+            {"DATABASE_URL": "sqlite:///x?timeout=abc"},
+            "GUESTLIST_DATABASE_URL: takes no options for SQLite; in a file's",
+        ),
+        ({"DATABASE_URL": "sqlite://"}, "GUESTLIST_DATABASE_URL: must name a file, as in sqlite:////var/lib"),
+        ({"DATABASE_URL": "sqlite:///:memory:"}, "GUESTLIST_DATABASE_URL: must name a file, as in sqlite:////var/lib"),
+        ({"DATABASE_URL": "sqlite://x/y.db"}, "GUESTLIST_DATABASE_URL: must name a file, as in sqlite:////var/lib"),
+        ({"BASE_URL": "HTTPS://guests.example"}, "GUESTLIST_BASE_URL: must begin with http:// or https://"),
         ({"SMTP_URL": "smtp://u:tell-nobody@x:abc"}, "GUESTLIST_SMTP_URL: has no host, or a port that is no number"),
         (
             {"WORKER_THREADS": "many"},
@@ -58,6 +67,15 @@ def test_a_bad_setting_is_one_line_that_names_it_and_what_is_right(
     said = refusal(capsys, "web")
     assert said.startswith(f"guestlist: {says}")
     assert "tell-nobody" not in said
+
+
+def test_a_data_directory_may_have_any_name(tmp_path: Path) -> None:
+    home = tmp_path / "50% of it? #1 %41 ü"
+    for command in ("migrate", "sweep"):
+        ended = guestlist(command, cwd=tmp_path, DATA_DIR=str(home))
+        assert (ended.returncode, ended.stderr) == (0, "")
+    assert (home / "guestlist.db").exists()
+    assert [each.name for each in tmp_path.iterdir()] == [home.name]
 
 
 def test_a_setting_is_named_as_it_was_written(
