@@ -1,10 +1,11 @@
 """Which passwords are taken: long ones, kept whole, and none that anybody would guess."""
 
 import pytest
+from argon2 import PasswordHasher
 
 from tests.inviting import Admin, activate, fresh, invited
 from tests.stack import Stack
-from workflows.passwords import COMMON, hash_password
+from workflows.passwords import COMMON, hash_password, password_matches
 from workflows.refusals import CommonPassword
 
 GUESSED = (
@@ -49,6 +50,19 @@ def test_a_password_is_kept_whole(stack: Stack, password: str) -> None:
     for wrong in {password[:-1], password + "x", password[:72], password.swapcase()} - {password}:
         assert stack.client().sign_in(nora, wrong).status_code == 403
     assert stack.client().sign_in(nora, password).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("typed", "again"), [("ma\u0308rchen am abend", "märchen am abend"), ("ﬁve blue Ａnts", "five blue Ants")]
+)
+def test_a_password_is_the_same_on_every_keyboard(typed: str, again: str) -> None:
+    for one, other in ((typed, again), (again, typed)):
+        assert password_matches(hash_password(f"some {one}", f"some {other}"), f"some {other}")
+
+
+def test_a_password_from_before_there_was_a_normal_form_is_right() -> None:
+    password = "ma\u0308rchen am abend"
+    assert password_matches(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(password), password)
 
 
 @pytest.mark.parametrize("password", ["fourteen chars", "x y z " * 200])

@@ -23,6 +23,7 @@ FEWEST_CHARACTERS = 5
 
 def hash_password(password: str, confirm: str) -> str:
     """Return the hash of a new password, which is kept whole. Raises WeakPassword, CommonPassword, PasswordsDiffer."""
+    password, confirm = _normal(password), _normal(confirm)
     shortest = settings().password_min_length
     if not shortest <= len(password) <= LONGEST_PASSWORD:
         raise WeakPassword(shortest, LONGEST_PASSWORD)
@@ -35,15 +36,25 @@ def hash_password(password: str, confirm: str) -> str:
 
 def password_matches(password_hash: str, password: str) -> bool:
     """Return whether the password is the one. It takes as long for a wrong one, and for nobody's."""
+    # As it was typed, too: there may be hashes from before there was a normal form.
+    return any(_verifies(password_hash, form) for form in dict.fromkeys((_normal(password), password)))
+
+
+def _verifies(password_hash: str, password: str) -> bool:
     try:
         return _hasher().verify(password_hash, password[: LONGEST_PASSWORD + 1])
     except (VerificationError, InvalidHashError):
         return False
 
 
+def _normal(password: str) -> str:
+    """Return the one form of all the ways in which keyboards make the same letters (RFC 8265, 4.2; NIST SP 800-63B)."""
+    return unicodedata.normalize("NFKC", password)
+
+
 def _is_common(password: str) -> bool:
     """Return whether it is one of the commonest passwords, however that was stretched to its length."""
-    plain = "".join(unicodedata.normalize("NFKC", password).casefold().split())
+    plain = "".join(password.casefold().split())
     core = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", plain)
     spelt = {plain, core, plain.translate(SPELT), core.translate(SPELT)}
     forms = spelt | set(map(_unit, spelt))
