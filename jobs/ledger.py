@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from models import Database, Job, JobStatus, Settings, now
 from models.job import HEAD_START, is_paused
+from models.visible import visible
 from workflows.refusals import Refusal
 
 # Clocks of two hosts may differ by so much before a bell comes "too early" and is left to the relay.
@@ -146,7 +147,8 @@ class Ledger:
         A refusal is never tried again, nor is what was due longer ago than `within`; an error whose `counts` is
         false uses up no attempt. Raises Overtaken.
         """
-        text = "".join(traceback.format_exception(error))[-ERROR_LIMIT:]
+        # An error may hold what somebody sent, and that what no database keeps.
+        text = "\n".join(map(visible, "".join(traceback.format_exception(error)).split("\n")))[-ERROR_LIMIT:]
         counts = getattr(error, "counts", True)
         is_used_up = counts and claim.attempts >= self._settings.job_attempts
         if isinstance(error, Refusal) or is_used_up or now() - claim.due_at > within:

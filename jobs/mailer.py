@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from jobs.connection import Connection, answer, is_broken
 from jobs.render import render
 from models import DeliveryStatus, settings
+from models.visible import visible
 from workflows.compose import Letter
 from workflows.deliver import SENT, Outcome
 
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 PERMANENT = range(500, 600)
 # Answers that are about us, not about the mail: no sign-in, a wrong one, one that is too weak.
 SIGN_IN = (530, 534, 535, 538)
+LONGEST_WORDS = 1000
 BROKEN = (smtplib.SMTPServerDisconnected, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _here = threading.local()
 
@@ -87,7 +89,8 @@ def _connection() -> Connection:
 def _understand(error: OSError, *, is_connecting: bool, url: str) -> Outcome:
     """Return a final refusal of the mail. Raises MailTrouble for all that may pass."""
     code, words = answer(error)
-    said = f"{code} {words}" if code else f"{type(error).__name__}: {error}"
+    # Whatever the server says is kept, logged and shown.
+    said = visible(f"{code} {words}" if code else f"{type(error).__name__}: {error}")[:LONGEST_WORDS]
     if _is_about_us(error, code):
         server = urlsplit(url)
         logger.error("mail server %s:%s does not take us, all mail waits: %s", server.hostname, server.port, said)

@@ -60,6 +60,16 @@ def test_r2_a_passing_trouble_is_tried_again(stack: Stack, server: MailServer, t
     assert activate(stack, token_path(server.mails[0])).status_code == 303
 
 
+def test_r2_a_servers_words_are_kept_whatever_they_hold(stack: Stack, server: MailServer) -> None:
+    nora, admin = fresh(), Admin(stack, stack.account())
+    server.says["RCPT"] = ["451 Later \x00\x1b[2J", f"{NOBODY} \x00\x1b[2J {'x' * 400}"]
+
+    assert admin.invite(nora).status_code == 303
+
+    admin.sees(nora, "failed")
+    assert rf"{NOBODY} \x00\x1b[2J xxx" in admin.browser.get(f"{admin.team.path}/audit").text
+
+
 def test_g3_a_mail_that_went_twice_is_the_very_same_mail(stack: Stack, server: MailServer) -> None:
     nora, admin = fresh(), Admin(stack, stack.account())
     server.says["DATA"] = [DROP]
