@@ -1,7 +1,6 @@
 """Renders a letter into a mail of text and HTML, from templates/email/<name>/."""
 
 import re
-import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from email.mime.multipart import MIMEMultipart
@@ -17,13 +16,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 from models import Template as Kind
 from models import settings
 from models.audit import request_id
+from models.visible import one_line
 from workflows.compose import Letter
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "email"
 LONGEST_NAME = 80
 LONGEST_SUBJECT = 150
-# Marks that turn the direction of writing: with them a name could rearrange the sentence around it.
-TURNING = dict.fromkeys(map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 # What mail programs turn into a link without being asked.
 LINKABLE = re.compile(r"(?<=://)|(?<=\w)(?=\.[^\W\d_]{2})|(?<=\w)(?=@)")
 WHOLE = ("Message-ID", "List-Unsubscribe")
@@ -51,7 +49,7 @@ def render(letter: Letter) -> Message:
     parts = _parts(letter.template)
     chosen = settings()
     context = {"product": chosen.product_name, "product_text": chosen.product_text, **letter.context}
-    subject = one_line(parts.subject.render(context), LONGEST_SUBJECT)
+    subject = cut(parts.subject.render(context), LONGEST_SUBJECT)
     mail = Message(
         subject=subject,
         text=parts.text.render(context),
@@ -71,23 +69,22 @@ def render(letter: Letter) -> Message:
     return mail
 
 
-def one_line(text: str, longest: int = LONGEST_NAME) -> str:
+def cut(text: str, longest: int = LONGEST_NAME) -> str:
     """Return text that somebody typed as one line of printing characters, cut where it is long."""
-    printing = "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)
-    line = " ".join(printing.translate(TURNING).split())
+    line = one_line(text)
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def as_name(text: str | None) -> str:
     """Return a name on one line, in which mail programs find no link to make."""
-    line = one_line(text or "")
+    line = cut(text or "")
     # Who has no name is shown by a checked address; it is in names that strangers hide links.
     return line if ADDRESS.fullmatch(line) else LINKABLE.sub(BREAK, line)
 
 
 def excerpt(text: str, longest: int = 280) -> str:
     """Return the beginning of a message on one line."""
-    return one_line(text, longest)
+    return cut(text, longest)
 
 
 def moment(at: datetime) -> str:

@@ -5,6 +5,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from models import Database
+from models.visible import plain
 from workflows.receive import receive
 from workflows.tokens import message_answered
 
@@ -32,7 +33,7 @@ def _own_words(mail: EmailMessage) -> str:
     """Return the plain text of a mail without the lines that it quotes."""
     part = mail.get_body(("plain",))
     try:
-        text = str(part.get_content()).replace("\x00", "") if part else ""
+        text = plain(str(part.get_content())) if part else ""
     except (LookupError, ValueError):
         return ""
     # There are charsets that make halves of characters, which no database keeps.

@@ -8,7 +8,7 @@ from models import Company, Contact, Membership
 from workflows.address import normalise
 from workflows.permissions import Action, permit
 from workflows.refusals import NotFound
-from workflows.tend import LONGEST_NAME, short, written
+from workflows.tend import LONGEST_NAME, called, short
 
 # In characters; an address is longer as it is typed than as it is kept.
 LONGEST = {"name": LONGEST_NAME, "email": 320, "phone": 50, "position": 200, "website": 300, "address": 500}
@@ -83,4 +83,4 @@ def _kept(session: Session, known: Known, **facts: str | None) -> Known:
 def _checked(fact: str, typed: str) -> str | None:
     if fact == "email":
         return normalise(typed) if typed.strip() else None
-    return written(typed, LONGEST[fact]) if fact == "name" else short(typed, LONGEST[fact])
+    return called(typed, LONGEST[fact]) if fact == "name" else short(typed, LONGEST[fact])

@@ -6,6 +6,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models import Delivery, Event, Link, LinkPurpose, Membership, Template, User, now, record, settings
+from models.visible import one_line
 from workflows.join import accept, is_acceptable
 from workflows.post import post
 from workflows.refusals import AlreadyRegistered, LinkDead
@@ -38,7 +39,7 @@ def activate(session: Session, token: str, *, password_hash: str, name: str = ""
         raise AlreadyRegistered
     _consume(session, link)
     first = update(User).where(User.id == link.user_id, User.password_hash.is_(None))
-    proved = {"password_hash": password_hash, "mailbox_proved_at": now(), "name": name.strip()}
+    proved = {"password_hash": password_hash, "mailbox_proved_at": now(), "name": one_line(name)}
     if not session.execute(first.values(**proved).returning(User.id)).all():
         raise AlreadyRegistered
     record(session, Event.PASSWORD_SET, link.user_id, outcome="activated")

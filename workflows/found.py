@@ -6,9 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import Account, Event, Group, Membership, MembershipStatus, User, insert_once, now, record
+from models.visible import one_line
 from workflows.address import normalise
 from workflows.refusals import BadSlug, SlugTaken
-from workflows.tend import LONGEST_NAME, written
+from workflows.tend import LONGEST_NAME, called
 
 SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -23,7 +24,7 @@ def found_account(
     """
     if not SLUG.fullmatch(slug):
         raise BadSlug(slug[:80])
-    account_id = insert_once(session, Account, slug=slug, name=written(name, LONGEST_NAME))
+    account_id = insert_once(session, Account, slug=slug, name=called(name, LONGEST_NAME))
     if account_id is None:
         raise SlugTaken(slug)
     admin = enrol(
@@ -50,5 +51,5 @@ def _person(session: Session, email: str, *, password_hash: str, name: str) -> U
     user = session.scalars(select(User).where(User.email == email).with_for_update()).one()
     if not user.is_registered:
         user.password_hash, user.mailbox_proved_at = password_hash, now()
-        user.name = name.strip()[:LONGEST_NAME]
+        user.name = one_line(name)[:LONGEST_NAME]
     return user

@@ -22,6 +22,7 @@ from models import (
     record,
     settings,
 )
+from models.visible import one_line
 from workflows.address import normalise
 from workflows.close import close_invitations, expire_invitation_of
 from workflows.permissions import Action, permit
@@ -58,7 +59,7 @@ def invite(
     _hold_to_limits(session, by, address)
     insert_once(session, User, email=address)
     user_id = session.scalars(select(User.id).where(User.email == address)).one()
-    membership_id = _seat(session, by, user_id, address, group=wanted, name=name.strip(), ends_at=ends_at)
+    membership_id = _seat(session, by, user_id, address, group=wanted, name=one_line(name), ends_at=ends_at)
     invitation = Invitation(
         account_id=by.account_id,
         membership_id=membership_id,

@@ -3,6 +3,7 @@
 from sqlalchemy.orm import Session
 
 from models import Account, Card, Message, MessageKind, NewsKind, announce
+from models.visible import plain
 from workflows.notify import notify
 from workflows.permissions import Action, is_permitted
 from workflows.tend import LONGEST_TEXT
@@ -20,7 +21,7 @@ def receive(session: Session, message_id: int, *, text: str) -> Message | None:
     if session.get_one(Account, card.account_id).closed_at is not None:
         return None
     answer = Message(account_id=card.account_id, kind=MessageKind.CONTACT, card_id=card.id)
-    answer.text = text.replace("\x00", "")[:LONGEST_TEXT]
+    answer.text = plain(text)[:LONGEST_TEXT]
     session.add(answer)
     session.flush()
     if asked.author is not None and is_permitted(session, asked.author, Action.READ_CARD, card=card):

@@ -25,6 +25,7 @@ from models import (
     record,
     record_each,
 )
+from models.visible import is_blank, one_line, plain
 from workflows.permissions import Action, permit
 from workflows.refusals import EmptyText, NotFound, TextTooLong
 
@@ -46,7 +47,7 @@ def create_card(
 ) -> Card:
     """Create a lead or customer and return it. A name alone is enough; contact and company are the account's own."""
     permit(session, by, Action.CREATE_CARD)
-    name = written(name, LONGEST_NAME)
+    name = called(name, LONGEST_NAME)
     card = Card(account_id=by.account_id, kind=kind, name=name, created_by_id=by.id)
     _attach(session, card, {"contact_id": contact_id, "company_id": company_id})
     session.add(card)
@@ -74,7 +75,7 @@ def edit_fields(
     if new_label.strip():
         changed[str(_define(session, card, new_label))] = short(new_value, LONGEST_LINE)
     if name is not None:
-        card.name = written(name, LONGEST_NAME)
+        card.name = called(name, LONGEST_NAME)
     card.values = changed
     announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
 
@@ -134,15 +135,20 @@ def delete_card(session: Session, card: Card, *, by: Membership) -> None:
 
 def written(text: str, longest: int) -> str:
     """Return the text without the white space around it. Raises EmptyText, TextTooLong."""
-    if not text.strip():
+    text = short(text, longest)
+    if is_blank(text):
         raise EmptyText
-    return short(text, longest)
+    return text
+
+
+def called(name: str, longest: int) -> str:
+    """Return the name on one line. Raises EmptyText, TextTooLong."""
+    return written(one_line(name), longest)
 
 
 def short(text: str, longest: int) -> str:
     """Return the text without the white space around it, if any is left. Raises TextTooLong."""
-    # PostgreSQL keeps no NUL, and nobody means one.
-    text = text.replace("\x00", "").strip()
+    text = plain(text)
     if len(text) > longest:
         raise TextTooLong(longest)
     return text
@@ -158,6 +164,6 @@ def _attach(session: Session, card: Card, about: Mapping[str, int | None]) -> No
 
 
 def _define(session: Session, card: Card, label: str) -> int:
-    label = written(label, LONGEST_LABEL)
+    label = called(label, LONGEST_LABEL)
     about = {"account_id": card.account_id, "kind": card.kind, "label": label}
     return insert_once(session, CardField, **about) or session.scalars(select(CardField.id).filter_by(**about)).one()
