@@ -1,11 +1,15 @@
 """The engine, and the one way to open a transaction on either database."""
 
+import select
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
 
 from models.base import Base
@@ -13,6 +17,8 @@ from models.job import Job
 from models.news import News
 
 Listener = Callable[[list[tuple[int, str]], list[News]], None]
+# A connection unused for so long is asked whether it still stands; before that, its end would have been heard.
+IDLE_SECONDS = 5
 
 
 class Database:
@@ -67,7 +73,33 @@ def _postgresql(url: str, pool_size: int) -> Engine:
     parsed = make_url(url)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(parsed, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True)
+
+    @event.listens_for(engine, "checkin")
+    def note(_: object, record: Any) -> None:  # noqa: ANN401
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def look(connection: Any, record: Any, _: object) -> None:  # noqa: ANN401
+        # A server that ends a connection says so: without a word from it, asking would be a round trip for nothing.
+        is_idle = time.monotonic() - record.info.get("used_at", 0) > IDLE_SECONDS
+        if (is_idle or _has_word(connection)) and not _stands(engine, connection):
+            raise InvalidatePoolError
+
+    return engine
+
+
+def _has_word(connection: Any) -> bool:  # noqa: ANN401
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
+
+
+def _stands(engine: Engine, connection: Any) -> bool:  # noqa: ANN401
+    try:
+        return bool(engine.dialect.do_ping(connection))
+    except psycopg.Error:
+        return False
 
 
 def _sqlite(url: str) -> Engine:

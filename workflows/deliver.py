@@ -25,8 +25,8 @@ from models import (
     User,
     announce,
     now,
-    record,
 )
+from models.audit import record_briefly
 from models.base import UTCDateTime
 from workflows.compose import (
     Composed,
@@ -169,7 +169,7 @@ def _end(session: Session, delivery_id: int, event: Event, outcome: Outcome) -> 
     ended = session.connection().execute(ENDED, bound).one_or_none()
     if ended is None:
         return
-    record(session, event, delivery_id, account_id=ended.account_id, outcome=outcome.words[:200])
+    record_briefly(session, event, delivery_id, account_id=ended.account_id, outcome=outcome.words[:200])
     if ended.invitation_id is not None:
         announce(session, NewsKind.USERS, account_id=ended.account_id)
 
