@@ -7,26 +7,10 @@ from flask import Flask
 from flask_bootstrap import Bootstrap5
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.routing import BaseConverter
+from werkzeug.utils import import_string
 
 from models import Database, Settings
-from webapp import (
-    accounts,
-    audit,
-    cards,
-    contacts,
-    dev,
-    direct,
-    health,
-    notifications,
-    ops,
-    passwords,
-    removals,
-    sign_in,
-    sweeps,
-    talk,
-    unsubscribe,
-    users,
-)
+from webapp import dev, unsubscribe
 from webapp.access import guard_views
 from webapp.display import show_pages
 from webapp.errors import answer_errors
@@ -35,22 +19,22 @@ from webapp.shield import shield
 TEMPLATES = Path(__file__).parent.parent / "templates"
 LARGEST_FORM = 1_000_000
 PAGES = (
-    accounts,
-    audit,
-    cards,
-    contacts,
-    dev,
-    direct,
-    health,
-    notifications,
-    ops,
-    passwords,
-    removals,
-    sign_in,
-    sweeps,
-    talk,
-    unsubscribe,
-    users,
+    "accounts",
+    "audit",
+    "cards",
+    "contacts",
+    "dev",
+    "direct",
+    "health",
+    "notifications",
+    "ops",
+    "passwords",
+    "removals",
+    "sign_in",
+    "sweeps",
+    "talk",
+    "unsubscribe",
+    "users",
 )
 
 
@@ -84,8 +68,8 @@ def create_app(settings: Settings, database: Database) -> Flask:
     Bootstrap5(app)
     show_pages(app)
     answer_errors(app)
-    for module in PAGES:
-        app.register_blueprint(module.pages)
+    for name in PAGES:
+        app.register_blueprint(import_string(f"webapp.{name}:pages"))
     csrf.exempt(unsubscribe.pages)
     return app
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, exists, func, or_, select
+from sqlalchemy import Row, Select, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models import Account, Card, Contact, Grant, Group, Membership, Message, Notification, Template, User, settings
@@ -23,29 +23,7 @@ AuthorUser = aliased(User)
 
 def compose_digest(session: Session, row: Row[Any], *, at: datetime) -> Composed | Obstacle:
     """Return all that the person has neither read nor been mailed, as far as they may see it at this moment."""
-    entries = session.execute(
-        select(
-            Notification.id,
-            Notification.card_id,
-            Card.name.label("card"),
-            Account.name.label("account"),
-            Membership.user_id,
-            shown_name(Author, AuthorUser).label("author"),
-            func.substr(Message.text, 1, EXCERPT + 1).label("text"),
-        )
-        .join(Membership, Notification.membership_id == Membership.id)
-        .join(User, Membership.user_id == User.id)
-        .join(Account, Membership.account_id == Account.id)
-        .join(Message, Notification.message_id == Message.id)
-        .outerjoin(Card, Notification.card_id == Card.id)
-        .outerjoin(Author, Message.author_id == Author.id)
-        .outerjoin(AuthorUser, Author.user_id == AuthorUser.id)
-        .where(Notification.membership_id == row.membership_id, Notification.read_at.is_(None))
-        .where(Notification.mailed_at.is_(None), Message.deleted_at.is_(None), User.email == row.to_address)
-        .where(User.wants_mail, Membership.is_live(at), Account.closed_at.is_(None), is_in_sight())
-        .order_by(Notification.id)
-        .limit(MOST)
-    ).all()
+    entries = session.execute(_unread(row, at)).all()
     if not entries:
         return Obstacle("nothing unread that they may see, or they want no mail")
     unsubscribe = f"{settings().base_url}/unsubscribe/{sign_unsubscribe(entries[0].user_id)}"
@@ -88,3 +66,29 @@ def compose_contact_message(session: Session, row: Row[Any], *, at: datetime) ->
         return Obstacle("its author or its contact has no part in this card any more")
     headers = {"Reply-To": reply_address(row.message_id)}
     return Composed(letter(row, Template.CONTACT_MESSAGE, headers=headers, **found._mapping))
+
+
+def _unread(row: Row[Any], at: datetime) -> Select[Any]:
+    return (
+        select(
+            Notification.id,
+            Notification.card_id,
+            Card.name.label("card"),
+            Account.name.label("account"),
+            Membership.user_id,
+            shown_name(Author, AuthorUser).label("author"),
+            func.substr(Message.text, 1, EXCERPT + 1).label("text"),
+        )
+        .join(Membership, Notification.membership_id == Membership.id)
+        .join(User, Membership.user_id == User.id)
+        .join(Account, Membership.account_id == Account.id)
+        .join(Message, Notification.message_id == Message.id)
+        .outerjoin(Card, Notification.card_id == Card.id)
+        .outerjoin(Author, Message.author_id == Author.id)
+        .outerjoin(AuthorUser, Author.user_id == AuthorUser.id)
+        .where(Notification.membership_id == row.membership_id, Notification.read_at.is_(None))
+        .where(Notification.mailed_at.is_(None), Message.deleted_at.is_(None), User.email == row.to_address)
+        .where(User.wants_mail, Membership.is_live(at), Account.closed_at.is_(None), is_in_sight())
+        .order_by(Notification.id)
+        .limit(MOST)
+    )

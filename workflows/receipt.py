@@ -48,16 +48,19 @@ def _probe(session: Session, membership: Membership) -> list[dict[str, Any]]:
     """Ask for what the person had, by the same functions that decide for every request."""
     last = select(Grant.card_id).where(Grant.membership_id == membership.id)
     cards = session.scalars(select(Card).where(Card.id.in_(last.order_by(Grant.id.desc()).limit(PROBED_CARDS))))
-    opened = {card: is_permitted(session, membership, Action.READ_CARD, card=card) for card in cards}
     probes = [
-        {"asked": f"open {card.kind.value} {card.id}", "refused": not is_open} for card, is_open in opened.items()
+        {
+            "asked": f"Open the {card.kind} “{card.name}”",
+            "refused": not is_permitted(session, membership, Action.READ_CARD, card=card),
+        }
+        for card in cards
     ]
     still_open = select(func.count()).where(Grant.membership_id == membership.id, Grant.revoked_at.is_(None))
     theirs = memberships_of(session, membership.user_id)
     seen = visible_notifications(session, membership.user_id)
     return [
         *probes,
-        {"asked": "enter the account", "refused": membership.id not in {each.id for each in theirs}},
-        {"asked": "use an open grant", "refused": session.scalars(still_open).one() == 0},
-        {"asked": "read notifications", "refused": membership.id not in {each.membership_id for each in seen}},
+        {"asked": "Enter the account", "refused": membership.id not in {each.id for each in theirs}},
+        {"asked": "Use an open grant", "refused": session.scalars(still_open).one() == 0},
+        {"asked": "Read notifications", "refused": membership.id not in {each.membership_id for each in seen}},
     ]
