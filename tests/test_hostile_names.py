@@ -36,6 +36,13 @@ def test_what_cannot_be_seen_is_no_name(stack: Stack) -> None:
         assert admin.browser.post(f"{admin.team.path}/{where}", name=UNSEEN).status_code == 422, where
 
 
+def test_a_name_too_long_is_refused_in_words_and_nothing_typed_is_lost(stack: Stack) -> None:
+    answer = Admin(stack, stack.account()).invite(nora := fresh(), name="Nora " * 50)
+    assert answer.status_code == 422
+    assert "Name: This text is longer than 200 characters." in answer.text
+    assert nora in answer.text and "Nora " * 49 in answer.text
+
+
 def test_text_keeps_its_lines_and_nothing_that_steers(stack: Stack) -> None:
     admin = Admin(stack, team := stack.account())
     card = stack.card(team)

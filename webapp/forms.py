@@ -8,7 +8,7 @@ from flask import request
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from models import now
-from workflows.refusals import BadEndDate, BadInput
+from workflows.refusals import BadEndDate, BadInput, TextTooLong
 
 LARGEST_ID = 2**63 - 1
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
@@ -183,5 +183,7 @@ def end_of_day(typed: str, zone: ZoneInfo) -> datetime | None:
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "string_too_long":
+        message = TextTooLong(first["ctx"]["max_length"]).sentence
     field = next((str(part) for part in first["loc"] if isinstance(part, str)), "")
     return f"{field.replace('_', ' ').capitalize()}: {message}" if field else message
