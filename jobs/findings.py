@@ -66,7 +66,8 @@ def _told(finding: Finding) -> str:
 
 
 def _summed(done: Sweep) -> str:
-    return f"{len(done.findings)} findings in {done.rows} rows."
+    count = len(done.findings)
+    return f"{count} finding{'s' * (count != 1)} in {done.rows} rows."
 
 
 def _as_json(done: Sweep) -> str:

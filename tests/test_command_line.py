@@ -1,8 +1,10 @@
 """The commands: each explains itself, does one thing, and says in one line what is amiss."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -13,12 +15,18 @@ from tests.stack import BIN, Stack, free_port
 from tests.terminal import guestlist, one_line, refusal
 
 NOWHERE = "127.0.0.1:1"
-COMMANDS = ("", "up", "web", "work", "migrate", "account", "account create", "sweep", "demo", "doctor")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str) -> None:
-    ended = CliRunner().invoke(cli, [*command.split(), "--help"])
+def commands(of: click.Command, *path: str) -> Iterator[tuple[str, ...]]:
+    """Yield the words that lead to a command, and to each below it."""
+    yield path
+    for name, each in getattr(of, "commands", {}).items():
+        yield from commands(each, *path, name)
+
+
+@pytest.mark.parametrize("command", list(commands(cli, "guestlist")), ids=" ".join)
+def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
+    ended = CliRunner().invoke(cli, [*command[1:], "--help"])
     assert ended.exit_code == 0
     assert ended.output.startswith("Usage: ")
 

@@ -1,12 +1,15 @@
 """What a sweep looks at, who may run one, and what it mends without being asked (R60, R62)."""
 
+import re
 from collections.abc import Callable
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import func, select
 
 import tests.breaches
 import tests.breaches_of_work  # noqa: F401
+from guestlist import cli
 from models import AuditEvent, Database, Event, Finding, Grant, Job, Membership, NewsKind, Sweep, SweepKind
 from models.news import News
 from tests.healthy import snapshot
@@ -172,6 +175,17 @@ def test_r62_automatic_repair_is_switched_on_per_check(
     assert left == ["grant_on_deleted_card"]
     assert [finding.check for finding in sweep_now(database).findings] == left
     assert all(finding.repaired_at for finding in sweep_and_repair(database).findings)
+
+
+def test_r61_a_terminal_is_told_each_finding_in_words(database: Database, worlds: tuple[World, World]) -> None:
+    grant_id = plant(database, worlds[0], PAST_END)
+    told = rf"high    {CHECKS[PAST_END.check].breach} .*on “Planted”.*  \({PAST_END.check} {grant_id}\)"
+    for options, mended, left in ((), "", 1), (("--repair",), "  mended", 0):
+        ended = CliRunner().invoke(cli, ["sweep", *options], obj=lambda: database, standalone_mode=False)
+        finding, sum_ = ended.stdout.splitlines()
+        assert re.fullmatch(told + mended, finding)
+        assert re.fullmatch(r"1 finding in \d+ rows\.", sum_)
+        assert ended.return_value == left
 
 
 def _of(session, person: Person) -> Membership:
