@@ -21,8 +21,13 @@ class Replies:
         answered = {found for each in recipients if (found := message_answered(each)) is not None}
         if not answered:
             return
-        mail = message_from_bytes(content, policy=policy.default)
-        if mail.get("Auto-Submitted", "no").lower() != "no" or not (text := _own_words(mail)):
+        try:
+            mail = message_from_bytes(content, policy=policy.default)
+            is_of_machine, text = mail.get("Auto-Submitted", "no").lower() != "no", _own_words(mail)
+        except RecursionError:
+            # Parts within parts without an end are no answer.
+            return
+        if is_of_machine or not text:
             return
         with self._database.transaction() as session:
             for message_id in sorted(answered):

@@ -3,6 +3,7 @@
 from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.message import EmailMessage, MIMEPart
+from email.parser import BytesHeaderParser
 from pathlib import Path
 
 from flask import Blueprint, Response, render_template
@@ -17,6 +18,8 @@ pages = Blueprint("dev", __name__, url_prefix="/dev/mail")
 MOST = 200
 # A mail is somebody else's page: it may style itself, and nothing else.
 HEADERS = ("Subject", "From", "To", "Date", "Message-ID", "X-Guestlist-Template")
+# The library stumbles over odd heads, and parts within parts without an end, in any of these ways.
+UNREADABLE = (AttributeError, LookupError, MessageError, NameError, RecursionError, TypeError, ValueError)
 POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 
 
@@ -51,8 +54,8 @@ def mail(name: str) -> str:
         "pages/mail.html",
         name=name,
         headers=_headers(letter),
-        text=_text(letter.get_body(("plain",))),
-        has_html=letter.get_body(("html",)) is not None,
+        text=_text(_part(letter, "plain")),
+        has_html=_part(letter, "html") is not None,
     )
 
 
@@ -60,7 +63,7 @@ def mail(name: str) -> str:
 @needs(Action.READ_DEV_MAIL)
 def body(name: str) -> Response:
     """Give the mail's HTML to the sandbox on its page."""
-    part = _parse(_find(name)).get_body(("html",))
+    part = _part(_parse(_find(name)), "html")
     if part is None:
         raise NotFound
     return Response(_text(part), mimetype="text/html", headers={"Content-Security-Policy": POLICY})
@@ -80,7 +83,11 @@ def _files() -> list[Path]:
 
 
 def _parse(path: Path) -> EmailMessage:
-    return message_from_bytes(path.read_bytes(), policy=policy.default)
+    content = path.read_bytes()
+    try:
+        return message_from_bytes(content, policy=policy.default)
+    except UNREADABLE:
+        return BytesHeaderParser(policy=policy.default).parsebytes(content)
 
 
 def _headers(letter: EmailMessage) -> dict[str, str]:
@@ -91,8 +98,15 @@ def _headers(letter: EmailMessage) -> dict[str, str]:
 def _header(letter: EmailMessage, name: str) -> str:
     try:
         return _whole(str(letter.get(name, "")))
-    except (MessageError, LookupError, ValueError):
+    except UNREADABLE:
         return "(unreadable)"
+
+
+def _part(letter: EmailMessage, kind: str) -> MIMEPart | None:
+    try:
+        return letter.get_body((kind,))
+    except UNREADABLE:
+        return None
 
 
 def _text(part: MIMEPart | None) -> str:
@@ -101,7 +115,7 @@ def _text(part: MIMEPart | None) -> str:
         return ""
     try:
         return _whole(str(part.get_content()))
-    except (LookupError, ValueError):
+    except UNREADABLE:
         return _whole(str(part.get_payload()))
 
 
