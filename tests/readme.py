@@ -4,7 +4,15 @@ import re
 from pathlib import Path
 
 from models.settings import PREFIX, Settings
-from workflows.permissions import as_markdown as permissions_table
+from workflows.permissions import SENTENCES, Role, may
+
+
+def permissions_table() -> str:
+    """Return the table of every action beside every role."""
+    lines = ["| | " + " | ".join(Role) + " |", "|---|" + ":-:|" * len(Role)]
+    for action, sentence in SENTENCES.items():
+        lines.append(f"| {sentence} | {' | '.join('yes' if may(role, action) else '' for role in Role)} |")
+    return "\n".join(lines)
 
 
 def settings_table() -> str:

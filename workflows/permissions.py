@@ -166,13 +166,3 @@ def participates(session: Session, membership: Membership, card: Card) -> bool:
     """Return whether the membership holds a grant on the card that is open now."""
     held = select(Grant.id).where(Grant.membership_id == membership.id, Grant.card_id == card.id, Grant.is_open(now()))
     return bool(session.scalar(select(exists(held))))
-
-
-def as_markdown() -> str:
-    """Return the table that the README holds: every action beside every role."""
-    roles = [role for role in Role if role is not Role.OPERATOR]
-    lines = ["| | " + " | ".join(roles) + " |", "|---|" + ":-:|" * len(roles)]
-    for action, sentence in SENTENCES.items():
-        marks = " | ".join("yes" if may(role, action) else "" for role in roles)
-        lines.append(f"| {sentence} | {marks} |")
-    return "\n".join(lines)
