@@ -8,6 +8,7 @@ from flask import request
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from models import now
+from models.visible import plain
 from workflows.refusals import BadEndDate, BadInput, TextTooLong
 
 LARGEST_ID = 2**63 - 1
@@ -55,7 +56,7 @@ class Asked(BaseModel):
     def read(cls) -> Self:
         """Return what the address asks for."""
         page = request.args.get("page", 0, type=int) or 0
-        return cls(q=request.args.get("q", "").replace("\x00", "").strip()[:100], page=max(0, min(page, 10_000)))
+        return cls(q=plain(request.args.get("q", ""))[:100], page=max(0, min(page, 10_000)))
 
 
 class SignInForm(Form):

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from models import Account, Delivery, Invitation, Job, JobStatus, Membership, Pause, User, now
 from models.job import EVERY_KIND
+from models.visible import plain
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import LARGEST_ID, JobsForm
@@ -108,7 +109,7 @@ def job(job_id: int) -> str:
 @needs(Action.OPERATE)
 def invitations() -> str:
     """Show what was decided about each invitation, with its reason and when: the record that admins never see (R6)."""
-    session, q = here().session, request.args.get("q", "").strip().replace("\x00", "")[:254]
+    session, q = here().session, plain(request.args.get("q", ""))[:254]
     inviter, inviting = aliased(Membership), aliased(User)
     wanted = select(Invitation, Account, User.email, inviting.email).join(Invitation.membership)
     wanted = wanted.join(Account, Account.id == Invitation.account_id).join(User, User.id == Membership.user_id)

@@ -8,6 +8,7 @@ from flask import session as cookie
 from flask.typing import ResponseReturnValue
 
 from models import AttemptKind, Membership
+from models.visible import plain
 from webapp.access import acting, database, here, needs
 from webapp.forms import SignInForm
 from webapp.origin import know_browser, known_browser, source
@@ -79,7 +80,7 @@ def _let_in(user_id: int | None, password_hash: str, attempt_id: int) -> str:
             refuse(session, attempt_id)
         raise SignInRefused
     before = here().user_session
-    agent = request.headers.get("User-Agent", "").replace("\x00", "")
+    agent = plain(request.headers.get("User-Agent", ""))
     was_right = partial(succeed, user_id=user_id, password_hash=password_hash)
     try:
         with database().transaction() as session:
