@@ -4,11 +4,12 @@ from html import unescape
 
 from sqlalchemy import select
 
-from models import Card, Task
+from models import Card, Group, Task
 from tests import filled
 from tests.filled import contact_of, guest_on_card
-from tests.inviting import fresh, picture, text_of
+from tests.inviting import Admin, fresh, picture, text_of
 from tests.listening import listening
+from tests.people import make_person
 from tests.removing import give
 from tests.stack import Stack
 
@@ -101,6 +102,20 @@ def test_r41_a_guest_sees_nobody_beyond_participants_and_account_users(stack: St
         answer = browser.get(f"{team.path}/direct/{person.membership_id}")
         assert answer.status_code == 404 and person.name not in answer.text
     assert hidden.name in stack.client(team.member).get(card.path).text
+
+
+def test_r41_that_an_account_user_was_removed_shows_to_those_they_wrote_with_alone(stack: Stack) -> None:
+    team, _, guest, browser = guest_on_card(stack)
+    stranger, friend = (make_person(stack.database, team.id, fresh(), "Mara Member", Group.MEMBER) for _ in range(2))
+    stack.client(friend).post(f"{team.path}/direct/{guest.membership_id}", text="Hello")
+    Admin(stack, team).delete(stranger.membership_id, friend.membership_id)
+
+    path, nobody = f"{team.path}/direct/{stranger.membership_id}", f"{team.path}/direct/999999999"
+    assert [browser.get(each).status_code for each in (path, nobody)] == [404, 404]
+    assert [browser.post(each, text="Anybody?").status_code for each in (path, nobody)] == [404, 404]
+    known = f"{team.path}/direct/{friend.membership_id}"
+    assert "Hello" in browser.get(known).text
+    assert browser.post(known, text="Still there?").status_code == 403
 
 
 def refused_on_card(stack: Stack, action: str, **fields: str) -> None:

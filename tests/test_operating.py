@@ -172,6 +172,11 @@ def job_of(stack: Stack, email: str) -> int:
         return session.scalars(select(Job.id).where(Job.actor == "deliver", mine)).one()
 
 
+def test_what_is_no_kind_of_job_is_answered(operator: Browser) -> None:
+    assert operator.get("/ops/jobs?kind=%00&state=%00").status_code == 200
+    assert operator.post("/ops/jobs/pause", kind="deliver\x00").status_code == 422
+
+
 def see(stack: Stack, job_id: int) -> Job:
     with stack.database.reading() as session:
         return session.get_one(Job, job_id)

@@ -1,4 +1,4 @@
-"""Every grant that ends has its own line in the record, whatever ended it (R70)."""
+"""Every grant that ends has its own line in the record, whatever ended it, and so has every refusal (R70)."""
 
 from sqlalchemy import select
 
@@ -29,6 +29,16 @@ def test_r70_every_way_a_grant_ends_is_recorded_once(stack: Stack) -> None:
         assert sorted(grant_id for grant_id, _ in recorded) == sorted(ended)
 
 
+def test_r70_whoever_is_refused_the_operators_pages_is_recorded(stack: Stack) -> None:
+    admin = stack.account().admin
+    browser = stack.client(admin)
+
+    assert browser.get("/ops/jobs").status_code == 403
+    assert browser.post("/ops/jobs/pause", kind="deliver").status_code == 403
+
+    assert refused(stack, admin.user_id) == [("GET", "/ops/jobs"), ("POST", "/ops/jobs/pause")]
+
+
 def share(admin: Admin, card: Lead, *people: int) -> None:
     answer = admin.browser.post(f"{card.path}/chat", text="Look", to=[str(each) for each in people])
     assert answer.status_code == 303, answer.text
@@ -38,3 +48,9 @@ def lines(stack: Stack, team: Team) -> list[tuple[int, str]]:
     with stack.database.reading() as session:
         of = select(AuditEvent.object_id, AuditEvent.outcome).where(AuditEvent.account_id == team.id)
         return [tuple(row) for row in session.execute(of.where(AuditEvent.event == Event.GRANT_REVOKED))]
+
+
+def refused(stack: Stack, user_id: int) -> list[tuple[str, str]]:
+    with stack.database.reading() as session:
+        of = select(AuditEvent.details).where(AuditEvent.event == Event.ACCESS_REFUSED).order_by(AuditEvent.id)
+        return [(told["method"], told["path"]) for told in session.scalars(of) if told["user"] == user_id]

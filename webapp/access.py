@@ -74,9 +74,9 @@ def database() -> Database:
 
 
 def note_refusal(refusal: Refusal) -> None:
-    """Record that somebody signed in was refused on an account (R70), in a transaction of its own."""
+    """Record that somebody signed in was refused, on an account if it names one (R70), in a transaction of its own."""
     user_id, account_id = g.get("user_id"), g.get("account_id")
-    if not isinstance(refusal, DENIALS) or user_id is None or account_id is None:
+    if not isinstance(refusal, DENIALS) or user_id is None:
         return
     card_id = g.path.get("card_id")
     outcome = type(refusal).__name__

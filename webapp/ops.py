@@ -37,7 +37,7 @@ UNFINISHED = Job.status.in_((JobStatus.WAITING, JobStatus.RUNNING, JobStatus.DEA
 
 def _page(refusal: Refusal | None = None) -> str:
     session, asked = here().session, request.values
-    state, kind = asked.get("state", ""), asked.get("kind", "")[:64]
+    state, kind = asked.get("state", ""), plain(asked.get("kind", ""))[:64]
     wanted = select(Job, Account.slug).outerjoin(Account, Account.id == Job.account_id)
     wanted = wanted.where(STATES.get(state, UNFINISHED))
     rows, has_more = _rows(session, wanted.where(Job.actor == kind) if kind else wanted, Job.id)

@@ -12,6 +12,7 @@ from workflows.post import post
 from workflows.refusals import AlreadyRegistered, LinkDead
 from workflows.sign_in import end_sessions
 from workflows.tokens import digest
+from workflows.turn import take_turn
 
 LONGEST_TOKEN = 200
 RESETS = 5
@@ -54,6 +55,7 @@ def ask_reset(session: Session, email: str) -> None:
     The statements are the same for every address, so that their time tells nothing. Where RESETS links were asked
     for that would still live, no other is needed: nobody fills a mailbox by this form.
     """
+    take_turn(session, f"resets to {email}")
     living = Delivery.queued_at > now() - timedelta(hours=settings().reset_hours)
     asked = select(func.count()).where(Delivery.to_address == email, living)
     if session.scalars(asked.where(Delivery.template == Template.PASSWORD_RESET)).one() < RESETS:

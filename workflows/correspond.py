@@ -70,10 +70,14 @@ def direct_between(session: Session, mine: Membership, theirs: Membership) -> li
 
 
 def _other(session: Session, membership_id: int, by: Membership) -> Membership:
-    """Return somebody else of the account. Guests write to account users alone (R33, R41). Raises NotFound."""
+    """Return somebody else of the account; to guests, account users who are here or wrote to them. Raises NotFound."""
     other = session.get(Membership, membership_id)
     if other is None or other.account_id != by.account_id or other.id == by.id:
         raise NotFound
-    if by.is_guest and (other.is_guest or not other.activated_at):
+    if by.is_guest and not _is_known_to_guest(session, other, by):
         raise NotFound
     return other
+
+
+def _is_known_to_guest(session: Session, other: Membership, by: Membership) -> bool:
+    return not other.is_guest and (is_reachable(other) or bool(direct_between(session, by, other)))

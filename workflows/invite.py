@@ -36,6 +36,7 @@ from workflows.refusals import (
     TooMany,
     UnknownGroup,
 )
+from workflows.turn import take_turn
 
 
 def invite(
@@ -56,6 +57,7 @@ def invite(
     address, wanted = normalise(email), _group(group)
     if ends_at is not None and wanted is not Group.FREE:
         raise EndlessGroup
+    take_turn(session, _mails_to(address), f"invitations by {by.id}")
     _hold_to_limits(session, by, address)
     insert_once(session, User, email=address)
     user_id = session.scalars(select(User.id).where(User.email == address)).one()
@@ -77,10 +79,12 @@ def invite(
 def resend_invitation(session: Session, invitation_id: int, *, by: Membership) -> Invitation:
     """Mail a fresh link, and let the invitation live its full time again (R9). Raises InvitationClosed, TooMany."""
     permit(session, by, Action.INVITE)
+    address = _address_of(session, invitation_id, by)
+    # Before the lock on the row, as whoever invites does it.
+    take_turn(session, _mails_to(address))
     invitation = _lock(session, invitation_id, by)
     if not invitation.is_open or invitation.expires_at <= now():
         raise InvitationClosed
-    address = invitation.membership.user.email
     _hold_to_resends(session, invitation)
     _hold_to_recipient(session, address, apart_from=invitation.id)
     invitation.expires_at = now() + timedelta(days=settings().invitation_days)
@@ -144,6 +148,19 @@ def _lock(session: Session, invitation_id: int, by: Membership) -> Invitation:
     if session.scalar(found.with_for_update(of=Membership, key_share=True)) is None:
         raise NotFound
     return session.get_one(Invitation, invitation_id, populate_existing=True)
+
+
+def _address_of(session: Session, invitation_id: int, by: Membership) -> str:
+    of = select(User.email).join(Membership, Membership.user_id == User.id)
+    of = of.join(Invitation, Invitation.membership_id == Membership.id)
+    address = session.scalar(of.where(Invitation.id == invitation_id, Invitation.account_id == by.account_id))
+    if address is None:
+        raise NotFound
+    return address
+
+
+def _mails_to(address: str) -> str:
+    return f"invitations to {address}"
 
 
 def _hold_to_limits(session: Session, by: Membership, address: str) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from models import Attempt, AttemptKind, Event, User, now, record, settings
 from workflows.refusals import SignInRefused, TooMany
 from workflows.tokens import digest
+from workflows.turn import take_turn
 
 # What a browser in which the person has been before may try, whatever strangers do meanwhile.
 TRIES_PER_BROWSER = 10
@@ -20,6 +21,7 @@ def begin_attempt(session: Session, kind: AttemptKind, email: str, *, source: st
     come from, and by the person they try to be.
     """
     about = {"source": source, "person": digest(email), "browser": digest(browser) if browser else None}
+    take_turn(session, f"{kind} from {source}", f"{kind} as {about['person']}")
     if not _is_own_way(session, about["browser"]):
         _hold(session, settings().tries_per_address, Attempt.kind == kind, Attempt.source == source)
         _hold(session, settings().tries_per_person, Attempt.kind == kind, Attempt.person == about["person"])
