@@ -85,6 +85,10 @@ def bare(here: Place, work: list[tuple[int, int]]) -> float:
     """Measure the bare actor."""
     from bench.bare import send as actor  # noqa: PLC0415
 
+    with here.database.transaction() as session:
+        # Its mails are nobody else's to send: our relay would ring for them later.
+        ids = [job_id for job_id, _ in work]
+        session.execute(update(Job).where(Job.id.in_(ids)).values(status=JobStatus.DONE, ring_at=None))
     processes, threads = str(settings().worker_processes), str(settings().worker_threads)
     command = [sys.executable, "-m", "dramatiq", "bench.bare:broker", "--processes", processes, "--threads", threads]
     return send(here, work, [command], settings().worker_processes, lambda _, delivery: actor.send(delivery))
@@ -117,7 +121,7 @@ def _last_job(database: Database) -> int:
 
 @click.command()
 @click.option("--count", default=2000, show_default=True, help="Invitations in each round.")
-@click.option("--rounds", default=3, show_default=True)
+@click.option("--rounds", default=4, show_default=True)
 def main(count: int, rounds: int) -> None:
     """Measure, and print the ratio."""
     with place() as here:
@@ -126,10 +130,12 @@ def main(count: int, rounds: int) -> None:
         pairs, recorded = [], []
         for number in range(rounds):
             began = time.monotonic()
-            work = record(here.database, admin, count + WARM_UP, about=f"round-{number}")
+            # Mails of their own for each: who comes second would find links that the first has stored.
+            work = record(here.database, admin, 2 * (count + WARM_UP), about=f"round-{number}")
             recorded.append(len(work) / (time.monotonic() - began))
             order = (ours, bare) if number % 2 == 0 else (bare, ours)
-            rates = {measure.__name__: measure(here, work) for measure in order}
+            halves = work[: count + WARM_UP], work[count + WARM_UP :]
+            rates = {measure.__name__: measure(here, half) for measure, half in zip(order, halves, strict=True)}
             pairs.append((rates["ours"], rates["bare"]))
             print(
                 f"round {number + 1}: ours {rates['ours']:.0f}/s, bare {rates['bare']:.0f}/s, first {order[0].__name__}"

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from jobs.broker import QUEUE, job_of
 from jobs.ledger import Claim, Ledger, Overtaken, hand_over
+from models import Writes
 from models.audit import request_id
 from models.logs import job_at_hand
 from workflows.refusals import Refusal
@@ -121,9 +122,9 @@ def durable(
     """Make `function(session, **arguments)` an actor that carries out the recorded jobs of its name.
 
     It runs in one transaction, which ends the job as well. A generator function yields once, a callable that
-    runs between two transactions, and gets its result back. `on_dead(session, **arguments)` is called
-    when a job dies; errors in `throws` are expected, and logged without a traceback. `within` is the deadline of
-    this kind: what still fails so long after it was due is not tried again.
+    runs between two transactions, and gets its result back; what it returns is written with the job's end.
+    `on_dead(session, **arguments)` is called when a job dies; errors in `throws` are expected, and logged without
+    a traceback. `within` is the deadline of this kind: what still fails so long after it was due is not tried again.
     """
 
     def decorate(function: Callable[..., Any]) -> Actor[[int], None]:
@@ -170,4 +171,4 @@ def _end(ledger: Ledger, session: Session, claim: Claim, outcome: object) -> Non
     if outcome is Again:
         ledger.go_on(session, claim)
     else:
-        ledger.finish(session, claim)
+        ledger.finish(session, claim, *((outcome,) if isinstance(outcome, Writes) else ()))

@@ -5,12 +5,11 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
 
-from sqlalchemy import CursorResult, Text, bindparam, case, func, literal, null, select, update
+from sqlalchemy import Text, Update, bindparam, case, func, literal, null, select, update
 from sqlalchemy.orm import Session
 
-from models import Database, Job, JobStatus, Settings, now
+from models import Database, Job, JobStatus, Settings, Writes, now, write
 from models.job import HEAD_START, is_paused
 from models.visible import visible
 from workflows.refusals import Refusal
@@ -54,6 +53,8 @@ CLAIM = (
     )
     .returning(Job.id, Job.actor, Job.arguments, Job.attempts, Job.due_at, Job.request_id)
 )
+# PostgreSQL need not wait for its disk: whatever depends on a claim is committed after it, and takes it along.
+CLAIM_AT_ONCE = CLAIM.where(select(func.set_config("synchronous_commit", "off", True)).scalar_subquery() == "off")
 FINISH = update(Job).where(*_mine).values(status=JobStatus.DONE, finished_at=bindparam("at"), ring_at=None)
 PUT_BACK = (
     update(Job)
@@ -122,18 +123,19 @@ class Ledger:
         self._claims = (
             database.engine.execution_options(isolation_level="AUTOCOMMIT") if is_postgresql else (database.engine)
         )
+        self._claim = CLAIM_AT_ONCE if is_postgresql else CLAIM
 
     def claim(self, job_id: int) -> Claim | None:
         """Take a waiting job that is due, in a transaction of its own. Returns None where there is none."""
         at = now()
         bound = {"job_id": job_id, "at": at, "latest": at + SKEW, "lease_ends": at + self._lease}
         with self._claims.begin() as connection:
-            row = connection.execute(CLAIM, bound).one_or_none()
+            row = connection.execute(self._claim, bound).one_or_none()
         return Claim(*row) if row else None
 
-    def finish(self, session: Session, claim: Claim) -> None:
-        """End the job in the transaction of its effects. Raises Overtaken."""
-        self._end(session, claim, FINISH, at=now())
+    def finish(self, session: Session, claim: Claim, *effects: Writes) -> None:
+        """End the job in the transaction of its effects, some of which may be left to write. Raises Overtaken."""
+        self._end(session, claim, FINISH, *effects, at=now())
 
     def go_on(self, session: Session, claim: Claim) -> None:
         """Let the job wait for its next batch, at no cost of attempts, and ring for it. Raises Overtaken."""
@@ -175,10 +177,9 @@ class Ledger:
         rows = session.connection().execute(RING, {"at": at, "most": most, "next_ring": at + HEAD_START})
         return [(row.id, row.actor) for row in rows]
 
-    def _end(self, session: Session, claim: Claim, statement: Any, **bound: object) -> None:  # noqa: ANN401
-        # Core, not ORM: this is the hot path, and no Job is in the session.
-        done = session.connection().execute(statement, {"job_id": claim.job_id, "mine": claim.attempts, **bound})
-        if cast(CursorResult[Any], done).rowcount != 1:
+    def _end(self, session: Session, claim: Claim, end: Update, *effects: Writes, **bound: object) -> None:
+        mine = {"job_id": claim.job_id, "mine": claim.attempts, **bound}
+        if write(session, *effects, Writes((end,), mine)) != 1:
             raise Overtaken(claim.job_id)
 
     def _pause(self, claim: Claim) -> timedelta:

@@ -7,19 +7,20 @@ from sqlalchemy.orm import Session
 
 from jobs import mailer
 from jobs.durable import durable
+from models import Writes
 from workflows.compose import Letter
 from workflows.deliver import Outcome, give_up, prepare, settle
 
 
 # As long as mail servers try among themselves.
 @durable(on_dead=give_up, throws=(mailer.MailTrouble,), within=timedelta(days=5))
-def deliver(session: Session, *, delivery_id: int) -> Generator[Callable[[], Outcome], Outcome, None]:
+def deliver(session: Session, *, delivery_id: int) -> Generator[Callable[[], Outcome], Outcome, Writes | None]:
     """Send one mail, if it is still wanted, between two transactions."""
     letter = prepare(session, delivery_id)
     if letter is None:
-        return
+        return None
     outcome = yield _sending(letter)
-    settle(session, delivery_id, outcome, letter=letter)
+    return settle(session, delivery_id, outcome, letter)
 
 
 def _sending(letter: Letter) -> Callable[[], Outcome]:

@@ -2,11 +2,11 @@
 
 from models.account import Account
 from models.attempt import Attempt, AttemptKind
-from models.audit import AuditEvent, Event, record, record_each
+from models.audit import AuditEvent, Event, in_lines, lines_about, record, record_each
 from models.base import Base, now
 from models.card import Card, CardField, CardKind, Note, Task
 from models.contact import Company, Contact
-from models.database import Database, insert_once
+from models.database import Database, Writes, insert_once, write
 from models.delivery import Delivery, DeliveryStatus, Template
 from models.grant import Grant
 from models.invitation import Invitation, InvitationStatus
@@ -65,11 +65,15 @@ __all__ = [
     "Tick",
     "User",
     "UserSession",
+    "Writes",
     "announce",
     "enqueue",
+    "in_lines",
     "insert_once",
+    "lines_about",
     "now",
     "record",
     "record_each",
     "settings",
+    "write",
 ]

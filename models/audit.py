@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Select, String, insert, literal, select
+from sqlalchemy import ForeignKey, Index, Insert, Select, String, bindparam, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base, BigId, now
@@ -61,6 +61,9 @@ class AuditEvent(Base):
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
+_ALIKE = ("at", "actor_id", "event", "outcome", "request_id", "details")
+
+
 def record(
     session: Session,
     event: Event,
@@ -74,8 +77,8 @@ def record(
     """Write one audit event in the caller's transaction (R70). Details are plain JSON values, never secrets."""
     if account_id is None and by is not None:
         account_id = by.account_id
-    about = {"actor_id": by.id if by else None, "outcome": outcome, "details": details}
-    session.add(AuditEvent(**_line(event, object_id, account_id), **about))
+    about = {"account_id": account_id, "actor_id": by.id if by else None, "request_id": request_id.get()}
+    session.add(AuditEvent(event=event, object_id=object_id, outcome=outcome, details=details, **about))
 
 
 def record_each(
@@ -88,24 +91,19 @@ def record_each(
     **details: Any,  # noqa: ANN401
 ) -> None:
     """Do the same for each id and account id that are selected, in one statement."""
-    chosen = objects.subquery()
-    object_id, account_id = chosen.c
-    alike = {"at": now(), "outcome": outcome, "details": details, "actor_id": by.id if by else None}
-    alike |= {"event": event, "request_id": request_id.get()}
-    columns = AuditEvent.__table__.c
-    values = [literal(value, columns[name].type) for name, value in alike.items()]
-    lines = select(object_id, account_id, *values).select_from(chosen)
-    session.execute(insert(AuditEvent).from_select(["object_id", "account_id", *alike], lines, include_defaults=False))
+    session.execute(lines_about(objects), in_lines(event, by=by, outcome=outcome, **details))
 
 
-def record_briefly(session: Session, event: Event, object_id: int, *, account_id: int | None, outcome: str) -> None:
-    """Do the same for what nobody did and has no details, past the session, whose flush costs more than the mail."""
-    session.connection().execute(_BRIEFLY, {**_line(event, object_id, account_id), "outcome": outcome, "details": {}})
+def lines_about(objects: Select[int, int] | Select[int, int | None]) -> Insert:
+    """Return what writes a line for each id and account id selected, bound to what `in_lines` returns."""
+    chosen, table = objects.subquery(), AuditEvent.metadata.tables[AuditEvent.__tablename__]
+    bound = [bindparam(f"line_{name}", type_=table.c[name].type) for name in _ALIKE]
+    lines = select(*chosen.c, *bound).select_from(chosen)
+    # The table, not its class: the ORM knows nothing of parameters that name no column.
+    return insert(table).from_select(["object_id", "account_id", *_ALIKE], lines, include_defaults=False)
 
 
-# Nobody asks for the id.
-_BRIEFLY = insert(AuditEvent).inline()
-
-
-def _line(event: Event, object_id: int | None, account_id: int | None) -> dict[str, Any]:
-    return {"account_id": account_id, "event": event, "object_id": object_id, "request_id": request_id.get()}
+def in_lines(event: Event, *, by: Membership | None = None, outcome: str = "", **details: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return what such lines have in common."""
+    alike = (now(), by.id if by else None, event, outcome, request_id.get(), details)
+    return {f"line_{name}": value for name, value in zip(_ALIKE, alike, strict=True)}

@@ -2,12 +2,13 @@
 
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple, cast
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, CursorResult, Engine, Insert, Update, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from models.base import Base
 from models.job import Job
 from models.news import News
 
+Write = Insert | Update
 Listener = Callable[[list[tuple[int, str]], list[News]], None]
 # A connection unused for so long is asked whether it still stands; before that, its end would have been heard.
 IDLE_SECONDS = 5
@@ -66,6 +68,30 @@ def insert_once(session: Session, table: type[Base], **values: Any) -> int | Non
     """
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     return session.scalar(insert(table).values(**values).on_conflict_do_nothing().returning(table.id))
+
+
+class Writes(NamedTuple):
+    """Statements that belong together, made once and for all, and what all of them are bound to."""
+
+    statements: tuple[Write, ...]
+    bound: Mapping[str, Any]
+
+
+def write(session: Session, *parts: Writes) -> int:
+    """Carry them out, in one round trip where the database can; return how many rows the last statement changed.
+
+    There no statement sees what another does: each has to say for itself what it is about.
+    """
+    connection, statements = session.connection(), tuple(each for part in parts for each in part.statements)
+    bound = {name: value for part in parts for name, value in part.bound.items()}
+    together = (_merged(*statements),) if connection.dialect.name == "postgresql" else statements
+    return [cast("CursorResult[Any]", connection.execute(each, bound)).rowcount for each in together][-1]
+
+
+@cache
+def _merged(*statements: Write) -> Write:
+    *others, last = statements
+    return last.add_cte(*(each.cte(f"part_{number}") for number, each in enumerate(others)))
 
 
 # Errors are logged, and kept with their jobs: what statements were given stays out of them.

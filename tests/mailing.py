@@ -10,6 +10,7 @@ from models import (
     Database,
     Delivery,
     DeliveryStatus,
+    write,
 )
 from workflows.deliver import prepare, settle
 
@@ -24,7 +25,7 @@ def deliver(database: Database, delivery_id: int) -> DeliveryStatus:
     if letter is not None:
         outcome = mailer.send(letter)
         with database.transaction() as session:
-            settle(session, delivery_id, outcome, letter=letter)
+            write(session, settle(session, delivery_id, outcome, letter))
     return row(database, delivery_id).status
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Insert, Row, Update, bindparam, exists, func, insert, select, update
+from sqlalchemy import Row, bindparam, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from models import (
@@ -18,13 +18,12 @@ from models import (
     MembershipStatus,
     Template,
     User,
+    Writes,
     settings,
 )
 from workflows.detect import detect
 from workflows.sign_in import is_operator
 from workflows.tokens import digest, token_for
-
-Write = Insert | Update
 
 
 @dataclass(frozen=True)
@@ -35,17 +34,21 @@ class Letter:
     to: str
     mail_id: str
     context: Mapping[str, Any] = field(repr=False)
+    # Whose list of people shows what becomes of it.
+    account_id: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     notification_ids: tuple[int, ...] = ()
 
 
+NOTHING = Writes((), {})
+
+
 @dataclass(frozen=True)
 class Composed:
-    """A letter, and what must be written down with its sending: statements, and what they are bound to."""
+    """A letter, and what must be written down with its sending."""
 
     letter: Letter
-    writes: tuple[Write, ...] = ()
-    bound: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    writes: Writes = field(default=NOTHING, repr=False)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ def compose_invitation(session: Session, row: Row[Any], *, at: datetime) -> Comp
     """Return the letter for a new or an existing person, with the decision and its reason (R3)."""
     found = detect(has_password=row.has_password, mailbox_proved_at=row.mailbox_proved_at)
     decision = {
+        "sent_at": at,
         "detected_id": row.invitation_id,
         "detected_registered": found.is_registered,
         "detected_reason": found.reason,
@@ -98,10 +102,10 @@ def compose_invitation(session: Session, row: Row[Any], *, at: datetime) -> Comp
     }
     if found.is_registered:
         link = f"{settings().base_url}/login?next={quote('/notifications', safe='')}"
-        return Composed(letter(row, Template.INVITATION_EXISTING, link=link, **context), (DETECTED,), decision)
-    token, writes, bound = _link(session, row, row.user_id, LinkPurpose.ACTIVATE, row.expires_at)
+        return Composed(letter(row, Template.INVITATION_EXISTING, link=link, **context), Writes((DETECTED,), decision))
+    token, linked = _link(session, row, row.user_id, LinkPurpose.ACTIVATE, row.expires_at)
     new = letter(row, Template.INVITATION_NEW, link=f"{settings().base_url}/activate/{token}", **context)
-    return Composed(new, (DETECTED, *writes), {**decision, **bound})
+    return Composed(new, Writes((DETECTED, *linked.statements), {**decision, **linked.bound}))
 
 
 def compose_reset(session: Session, row: Row[Any], *, at: datetime) -> Composed | Obstacle:
@@ -116,10 +120,10 @@ def compose_reset(session: Session, row: Row[Any], *, at: datetime) -> Composed 
     expires_at = row.queued_at + timedelta(hours=hours)
     if expires_at <= at:
         return Obstacle("asked for too long ago")
-    token, writes, bound = _link(session, row, user.id, LinkPurpose.RESET, expires_at)
+    token, linked = _link(session, row, user.id, LinkPurpose.RESET, expires_at)
     link = f"{settings().base_url}/password/reset/{token}"
     context = {"link": link, "login": row.to_address, "hours": hours, "expires_at": expires_at}
-    return Composed(letter(row, Template.PASSWORD_RESET, **context), writes, bound)
+    return Composed(letter(row, Template.PASSWORD_RESET, **context), linked)
 
 
 def letter(
@@ -131,18 +135,19 @@ def letter(
     **context: Any,  # noqa: ANN401
 ) -> Letter:
     """Return the letter of a delivery's row."""
-    return Letter(template, row.to_address, row.mail_id, context, headers or {}, notification_ids)
+    account_id = row.account_id if row.invitation_id else None
+    return Letter(template, row.to_address, row.mail_id, context, account_id, headers or {}, notification_ids)
 
 
 def _link(
     session: Session, row: Row[Any], user_id: int, purpose: LinkPurpose, expires_at: datetime
-) -> tuple[str, tuple[Write, ...], dict[str, Any]]:
+) -> tuple[str, Writes]:
     """Return the mail's token, with what stores its digest at the first try; every further one sends the same."""
     token = token_for(purpose, row.mail_id)
     stored = digest(token)
     # A delivery that was never being sent has no link yet, and needs no look.
     if row.sending_at is not None and session.scalar(select(exists().where(Link.digest == stored))):
-        return token, (), {}
+        return token, NOTHING
     bound = {
         "link_user_id": user_id,
         "link_invitation_id": row.invitation_id,
@@ -150,4 +155,4 @@ def _link(
         "link_digest": stored,
         "link_expires_at": expires_at,
     }
-    return token, (LINKED,), bound
+    return token, Writes((LINKED,), bound)

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, case, select, update
+from sqlalchemy import and_, bindparam, case, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from models import (
@@ -23,16 +22,18 @@ from models import (
     Notification,
     Template,
     User,
+    Writes,
     announce,
+    in_lines,
+    lines_about,
     now,
+    write,
 )
-from models.audit import record_briefly
 from models.base import UTCDateTime
 from workflows.compose import (
     Composed,
     Letter,
     Obstacle,
-    Write,
     compose_invitation,
     compose_reset,
     shown_name,
@@ -48,6 +49,13 @@ COMPOSERS = {
 }
 
 
+EVENTS = {
+    DeliveryStatus.SENT: Event.DELIVERY_SENT,
+    DeliveryStatus.FAILED: Event.DELIVERY_FAILED,
+    DeliveryStatus.CANCELLED: Event.DELIVERY_CANCELLED,
+}
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What the mail server finally said: it has taken the mail, or will never take it."""
@@ -59,6 +67,7 @@ class Outcome:
 SENT = Outcome(DeliveryStatus.SENT)
 
 _AT: Any = bindparam("at", type_=UTCDateTime)
+_BECOMES: Any = bindparam("becomes", type_=Delivery.__table__.c.status.type)
 _Inviter = aliased(Membership)
 _InviterUser = aliased(User)
 # Made once, and one statement for all: nearly every mail is an invitation, and this is their hot path.
@@ -104,12 +113,17 @@ TAKEN = (
     .where(Delivery.id == bindparam("taken_id"))
     .values(status=DeliveryStatus.SENDING, template=bindparam("taken_template"), sending_at=bindparam("sent_at"))
 )
-ENDED = (
-    update(Delivery)
-    .where(Delivery.id == bindparam("ended_id"), Delivery.status.in_(bindparam("standing", expanding=True)))
-    .values(status=bindparam("becomes"), ended_at=bindparam("at"), last_error=bindparam("words"))
-    .returning(Delivery.account_id, Delivery.invitation_id)
+# A mail that has left has left, even if it was cancelled while it did.
+_stands = or_(
+    *(Delivery.status == each for each in OPEN),
+    and_(Delivery.status == DeliveryStatus.CANCELLED, _BECOMES == DeliveryStatus.SENT),
 )
+_ending = (Delivery.id == bindparam("ended_id"), _stands)
+TOLD = lines_about(select(Delivery.id, Delivery.account_id).where(*_ending))
+ENDED = update(Delivery).where(*_ending).values(status=_BECOMES, ended_at=_AT, last_error=bindparam("words"))
+# One statement where the database can: told is then what was ended, whoever else ends it at the same time.
+_ended = ENDED.returning(Delivery.id, Delivery.account_id).cte("ended")
+ENDED_AND_TOLD = lines_about(select(_ended.c.id, _ended.c.account_id))
 
 
 def prepare(session: Session, delivery_id: int) -> Letter | None:
@@ -122,20 +136,21 @@ def prepare(session: Session, delivery_id: int) -> Letter | None:
     if found is None:
         return None
     if isinstance(found, Obstacle):
-        _end(session, delivery_id, Event.DELIVERY_CANCELLED, Outcome(DeliveryStatus.CANCELLED, found.reason))
+        _end(session, delivery_id, Outcome(DeliveryStatus.CANCELLED, found.reason))
         return None
     taken = {"taken_id": delivery_id, "taken_template": found.letter.template, "sent_at": at}
-    _write(session, {**found.bound, **taken}, *found.writes, TAKEN)
+    write(session, found.writes, Writes((TAKEN,), taken))
     return found.letter
 
 
-def settle(session: Session, delivery_id: int, outcome: Outcome, *, letter: Letter | None = None) -> None:
-    """End the delivery with what the mail server said, and mark the notifications in the letter as mailed."""
-    event = Event.DELIVERY_SENT if outcome.status is DeliveryStatus.SENT else Event.DELIVERY_FAILED
-    _end(session, delivery_id, event, outcome)
-    if letter and letter.notification_ids:
+def settle(session: Session, delivery_id: int, outcome: Outcome, letter: Letter) -> Writes:
+    """Return what ends the delivery with the mail server's words, to be written with the end of its job."""
+    if letter.notification_ids:
         mailed = update(Notification).where(Notification.id.in_(letter.notification_ids)).values(mailed_at=now())
         session.execute(mailed, execution_options={"synchronize_session": False})
+    if letter.account_id is not None:
+        announce(session, NewsKind.USERS, account_id=letter.account_id)
+    return _ends(session, delivery_id, outcome)
 
 
 def give_up(session: Session, *, delivery_id: int) -> None:
@@ -147,7 +162,7 @@ def give_up(session: Session, *, delivery_id: int) -> None:
     # The last line of a traceback is the error: its class, then what it says.
     line = (trouble or "").strip().rpartition("\n")[2]
     words = line.partition(": ")[2] or line
-    settle(session, delivery_id, Outcome(DeliveryStatus.FAILED, f"Given up after many attempts. {words}".strip()))
+    _end(session, delivery_id, Outcome(DeliveryStatus.FAILED, f"Given up after many attempts. {words}".strip()))
 
 
 def _compose(session: Session, delivery_id: int, at: datetime) -> Composed | Obstacle | None:
@@ -161,28 +176,18 @@ def _compose(session: Session, delivery_id: int, at: datetime) -> Composed | Obs
     return COMPOSERS[row.template](session, row, at=at)
 
 
-def _end(session: Session, delivery_id: int, event: Event, outcome: Outcome) -> None:
-    # A mail that has left has left, even if it was cancelled while it did.
-    standing = (*OPEN, DeliveryStatus.CANCELLED) if outcome.status is DeliveryStatus.SENT else OPEN
+def _end(session: Session, delivery_id: int, outcome: Outcome) -> None:
+    write(session, _ends(session, delivery_id, outcome))
+    account_id = session.scalar(
+        select(Delivery.account_id).where(Delivery.id == delivery_id, Delivery.invitation_id.is_not(None))
+    )
+    if account_id is not None:
+        announce(session, NewsKind.USERS, account_id=account_id)
+
+
+def _ends(session: Session, delivery_id: int, outcome: Outcome) -> Writes:
     words = outcome.words[:LONGEST_ERROR] or None
-    bound = {"ended_id": delivery_id, "standing": standing, "becomes": outcome.status, "at": now(), "words": words}
-    ended = session.connection().execute(ENDED, bound).one_or_none()
-    if ended is None:
-        return
-    record_briefly(session, event, delivery_id, account_id=ended.account_id, outcome=outcome.words[:200])
-    if ended.invitation_id is not None:
-        announce(session, NewsKind.USERS, account_id=ended.account_id)
-
-
-def _write(session: Session, bound: dict[str, Any], *writes: Write) -> None:
-    """Carry out several statements, in a single round trip where the database can."""
-    connection = session.connection()
-    together = [_merged(*writes)] if connection.dialect.name == "postgresql" else writes
-    for each in together:
-        connection.execute(each, bound)
-
-
-@cache
-def _merged(*writes: Write) -> Write:
-    *others, last = writes
-    return last.add_cte(*(each.cte(f"part_{number}") for number, each in enumerate(others)))
+    bound = {"ended_id": delivery_id, "becomes": outcome.status, "at": now(), "words": words}
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    statements = (ENDED_AND_TOLD,) if is_postgresql else (TOLD, ENDED)
+    return Writes(statements, {**bound, **in_lines(EVENTS[outcome.status], outcome=outcome.words[:200])})
