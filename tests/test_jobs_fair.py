@@ -32,7 +32,7 @@ def test_a_large_import_does_not_hold_up_a_single_invitation(yard: Yard) -> None
 
 def test_many_small_transactions_crowd_nobody_out_either(yard: Yard) -> None:
     with importing(yard) as large:
-        with suspended(yard.processes["worker"].inner.pid):
+        with suspended(yard):
             jobs = [yard.want("note", account_id=large) for _ in range(10 * CROWD)]
             single = yard.want("note", account_id=make_team(yard.database).id)
             until(lambda: yard.see(single).ring_at <= now(), what="the bell to see the crowd")
@@ -53,11 +53,13 @@ def importing(yard: Yard) -> Iterator[int]:
 
 
 @contextmanager
-def suspended(pid: int) -> Iterator[None]:
-    """Let a process and its children stand still for a while."""
-    tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    for each in tree:
-        each.suspend()
+def suspended(yard: Yard) -> Iterator[None]:
+    """Let the worker stand still for a while, outside of any transaction that others would wait for."""
+    worker = psutil.Process(yard.processes["worker"].inner.pid)
+    tree = [worker, *worker.children(recursive=True)]
+    with yard.database.transaction():
+        for each in tree:
+            each.suspend()
     try:
         yield
     finally:
