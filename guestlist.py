@@ -82,7 +82,7 @@ def web() -> None:
     """Serve pages, forms and live events."""
     from webapp.serving import serve
 
-    _open().engine.dispose()
+    _open().close()
     begin_log(settings().log_level)
     serve(settings(), factory="guestlist:asgi")
 
@@ -90,7 +90,7 @@ def web() -> None:
 @cli.command()
 def work() -> None:
     """Run the workers, the clock and the relay. Any number of hosts may."""
-    _open().engine.dispose()
+    _open().close()
     begin_log(settings().log_level)
     warn()
     supervisor.supervise(supervisor.work_commands(settings()))

@@ -115,7 +115,7 @@ def main(rounds: int) -> None:
                 door = Door(database := Database(offered.create("alike", like="migrated")))
                 for ask in (door.invite, door.sign_in, door.forgot):
                     is_alike &= report(f"{kind} {ask.__name__}", measure(door, ask, rounds))
-                database.engine.dispose()
+                database.close()
     sys.exit(0 if is_alike else 1)
 
 

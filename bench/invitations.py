@@ -100,7 +100,7 @@ def count_traffic(admin: Person) -> None:
     from jobs.mail import deliver  # noqa: PLC0415
 
     web, jobs = Database(settings().database), worker.database
-    taps = Tap(web.engine), Tap(jobs.engine)
+    taps = Tap(web), Tap(jobs)
     for about in ("cold", "warm"):
         with taps[0].counting() as recording:
             work = record(web, admin, COUNTED, about=about)

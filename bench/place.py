@@ -68,7 +68,7 @@ def place() -> Iterator[Place]:
         closing.callback(postgres.close)
         closing.callback(sink.close)
         made = Place(home, postgres.create("bench"), sink, postgres.home / "log")
-        closing.callback(made.database.engine.dispose)
+        closing.callback(made.database.close)
         closing.enter_context(made.running([sys.executable, "-m", "jobs.embedded"]))
         until(settings().valkey_socket.exists, what="Valkey")
         yield made

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import event
+
+from models import Database
 
 FRAMES = ('"BEGIN', '"COMMIT"', '"ROLLBACK"')
 # Statements go on over lines of their own.
@@ -43,11 +45,12 @@ class Traffic:
 
 
 class Tap:
-    """Traces every connection that an engine opens from now on."""
+    """Traces every connection that a database opens from now on."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, database: Database) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
-        event.listen(engine, "connect", self._tap)
+        for engine in (database.engine, database.at_once):
+            event.listen(engine, "connect", self._tap)
 
     @contextmanager
     def counting(self) -> Iterator[Traffic]:

@@ -29,7 +29,7 @@ def opened(chosen: Settings) -> Iterator[Database]:
     except SQLAlchemyError as error:
         raise Ailment(f"{first_line(error)}: check GUESTLIST_DATABASE_URL, and run `guestlist migrate`") from error
     finally:
-        database.engine.dispose()
+        database.close()
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 
 from jobs.broker import QUEUE, job_of
 from jobs.ledger import Claim, Ledger, Overtaken, hand_over
-from models import Writes
 from models.audit import request_id
 from models.logs import job_at_hand
 from workflows.refusals import Refusal
@@ -122,7 +121,7 @@ def durable(
     """Make `function(session, **arguments)` an actor that carries out the recorded jobs of its name.
 
     It runs in one transaction, which ends the job as well. A generator function yields once, a callable that
-    runs between two transactions, and gets its result back; what it returns is written with the job's end.
+    runs after that transaction, and gets its result back; the Writes that it then returns end the job with them.
     `on_dead(session, **arguments)` is called when a job dies; errors in `throws` are expected, and logged without
     a traceback. `within` is the deadline of this kind: what still fails so long after it was due is not tried again.
     """
@@ -158,17 +157,16 @@ def _in_halves(function: Callable[..., Any], ledger: Ledger, claim: Claim) -> No
             _end(ledger, session, claim, stop.value)
             return
     result = outside()
-    with ledger.database.transaction(session):
-        try:
-            halves.send(result)
-        except StopIteration as stop:
-            _end(ledger, session, claim, stop.value)
-        else:
-            raise TypeError(f"{claim.actor} yields more than once")
+    try:
+        halves.send(result)
+    except StopIteration as stop:
+        ledger.finish_with(claim, stop.value)
+    else:
+        raise TypeError(f"{claim.actor} yields more than once")
 
 
 def _end(ledger: Ledger, session: Session, claim: Claim, outcome: object) -> None:
     if outcome is Again:
         ledger.go_on(session, claim)
     else:
-        ledger.finish(session, claim, *((outcome,) if isinstance(outcome, Writes) else ()))
+        ledger.finish(session, claim)

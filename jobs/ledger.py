@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Text, Update, bindparam, case, func, literal, null, select, update
 from sqlalchemy.orm import Session
 
-from models import Database, Job, JobStatus, Settings, Writes, now, write
+from models import Database, Job, JobStatus, Settings, Unchanged, Writes, now, write
 from models.job import HEAD_START, is_paused
 from models.visible import visible
 from workflows.refusals import Refusal
@@ -118,24 +118,26 @@ class Ledger:
         self.database = database
         self._settings = settings
         self._lease = timedelta(seconds=settings.job_lease_seconds)
-        # One statement needs no BEGIN and COMMIT around it, where the driver can do without.
-        is_postgresql = database.engine.dialect.name == "postgresql"
-        self._claims = (
-            database.engine.execution_options(isolation_level="AUTOCOMMIT") if is_postgresql else (database.engine)
-        )
-        self._claim = CLAIM_AT_ONCE if is_postgresql else CLAIM
+        self._claim = CLAIM_AT_ONCE if database.is_postgresql else CLAIM
 
     def claim(self, job_id: int) -> Claim | None:
         """Take a waiting job that is due, in a transaction of its own. Returns None where there is none."""
         at = now()
         bound = {"job_id": job_id, "at": at, "latest": at + SKEW, "lease_ends": at + self._lease}
-        with self._claims.begin() as connection:
+        with self.database.at_once.begin() as connection:
             row = connection.execute(self._claim, bound).one_or_none()
         return Claim(*row) if row else None
 
-    def finish(self, session: Session, claim: Claim, *effects: Writes) -> None:
-        """End the job in the transaction of its effects, some of which may be left to write. Raises Overtaken."""
-        self._end(session, claim, FINISH, *effects, at=now())
+    def finish(self, session: Session, claim: Claim) -> None:
+        """End the job in the transaction of its effects. Raises Overtaken."""
+        self._end(session, claim, FINISH, at=now())
+
+    def finish_with(self, claim: Claim, effects: list[Writes]) -> None:
+        """Write the effects and end the job, in a transaction of its own. Raises Overtaken."""
+        try:
+            self.database.write(*effects, _of(claim, FINISH, at=now()))
+        except Unchanged:
+            raise Overtaken(claim.job_id) from None
 
     def go_on(self, session: Session, claim: Claim) -> None:
         """Let the job wait for its next batch, at no cost of attempts, and ring for it. Raises Overtaken."""
@@ -177,9 +179,8 @@ class Ledger:
         rows = session.connection().execute(RING, {"at": at, "most": most, "next_ring": at + HEAD_START})
         return [(row.id, row.actor) for row in rows]
 
-    def _end(self, session: Session, claim: Claim, end: Update, *effects: Writes, **bound: object) -> None:
-        mine = {"job_id": claim.job_id, "mine": claim.attempts, **bound}
-        if write(session, *effects, Writes((end,), mine)) != 1:
+    def _end(self, session: Session, claim: Claim, end: Update, **bound: object) -> None:
+        if write(session, _of(claim, end, **bound)) != 1:
             raise Overtaken(claim.job_id)
 
     def _pause(self, claim: Claim) -> timedelta:
@@ -195,6 +196,10 @@ class Ledger:
 def hand_over(session: Session, job_ids: Sequence[int]) -> None:
     """Leave it to the relay to ring for waiting jobs, at its next look."""
     session.connection().execute(HAND_OVER, {"job_ids": job_ids, "at": now()})
+
+
+def _of(claim: Claim, end: Update, **bound: object) -> Writes:
+    return Writes((end,), {"job_id": claim.job_id, "mine": claim.attempts, **bound})
 
 
 def _jittered(pause: timedelta) -> timedelta:

@@ -14,13 +14,13 @@ from workflows.deliver import Outcome, give_up, prepare, settle
 
 # As long as mail servers try among themselves.
 @durable(on_dead=give_up, throws=(mailer.MailTrouble,), within=timedelta(days=5))
-def deliver(session: Session, *, delivery_id: int) -> Generator[Callable[[], Outcome], Outcome, Writes | None]:
+def deliver(session: Session, *, delivery_id: int) -> Generator[Callable[[], Outcome], Outcome, list[Writes] | None]:
     """Send one mail, if it is still wanted, between two transactions."""
     letter = prepare(session, delivery_id)
     if letter is None:
         return None
     outcome = yield _sending(letter)
-    return settle(session, delivery_id, outcome, letter)
+    return settle(delivery_id, outcome, letter)
 
 
 def _sending(letter: Letter) -> Callable[[], Outcome]:

@@ -6,7 +6,7 @@ from models.audit import AuditEvent, Event, in_lines, lines_about, record, recor
 from models.base import Base, now
 from models.card import Card, CardField, CardKind, Note, Task
 from models.contact import Company, Contact
-from models.database import Database, Writes, insert_once, write
+from models.database import Database, insert_once
 from models.delivery import Delivery, DeliveryStatus, Template
 from models.grant import Grant
 from models.invitation import Invitation, InvitationStatus
@@ -19,6 +19,7 @@ from models.removal import Removal, RemovalStatus
 from models.settings import Settings, settings
 from models.sweep import Finding, Severity, Sweep, SweepKind, Tick
 from models.user import Link, LinkPurpose, User, UserSession
+from models.writes import Unchanged, Writes, write
 
 __all__ = [
     "Account",
@@ -65,6 +66,7 @@ __all__ = [
     "Tick",
     "User",
     "UserSession",
+    "Unchanged",
     "Writes",
     "announce",
     "enqueue",

@@ -1,14 +1,13 @@
 """The engine, and the one way to open a transaction on either database."""
 
-import select
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
-from typing import Any, NamedTuple, cast
+from select import POLLIN, poll
+from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, CursorResult, Engine, Insert, Update, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
@@ -16,11 +15,13 @@ from sqlalchemy.orm import Session
 from models.base import Base
 from models.job import Job
 from models.news import News
+from models.writes import Writes, carry_out_or_nothing
 
-Write = Insert | Update
 Listener = Callable[[list[tuple[int, str]], list[News]], None]
 # A connection unused for so long is asked whether it still stands; before that, its end would have been heard.
 IDLE_SECONDS = 5
+# Each statement is a transaction; then there is nothing to undo when a connection is given back.
+AT_ONCE = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None, "skip_autocommit_rollback": True}
 
 
 class Database:
@@ -28,7 +29,10 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         """Connect lazily to an SQLAlchemy URL; `postgresql://` means psycopg 3."""
-        self.engine = _sqlite(url) if make_url(url).get_backend_name() == "sqlite" else _postgresql(url, pool_size)
+        self.is_postgresql = make_url(url).get_backend_name() == "postgresql"
+        self.engine = _postgresql(url, pool_size) if self.is_postgresql else _sqlite(url)
+        # Where a statement needs no BEGIN and COMMIT around it to be a transaction.
+        self.at_once = _postgresql(url, pool_size, **AT_ONCE) if self.is_postgresql else self.engine
         self._reading = self.engine.execution_options(is_reading=True)
         self._listeners: list[Listener] = []
 
@@ -37,15 +41,15 @@ class Database:
         self._listeners.append(listener)
 
     @contextmanager
-    def transaction(self, session: Session | None = None) -> Iterator[Session]:
-        """Open a session that commits at the end, or rolls back on any error; or use one that was closed again.
+    def transaction(self) -> Iterator[Session]:
+        """Open a session that commits at the end, or rolls back on any error.
 
         On SQLite it takes the write lock at once, so it never fails half-way because another holds it.
         """
-        with session or Session(self.engine, expire_on_commit=False) as opened:
-            with opened.begin():
-                yield opened
-            self._tell(opened)
+        with Session(self.engine, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            self._tell(session.info.pop("jobs", []), list(session.info.pop("news", {})))
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -53,12 +57,21 @@ class Database:
         with Session(self._reading, expire_on_commit=False, autoflush=False) as session:
             yield session
 
-    def _tell(self, session: Session) -> None:
-        jobs: list[Job] = session.info.pop("jobs", [])
-        news: dict[News, None] = session.info.pop("news", {})
+    def write(self, *parts: Writes) -> None:
+        """Write in a transaction of its own. Raises Unchanged, and writes nothing, where the last changes no row."""
+        with self.at_once.begin() as connection:
+            carry_out_or_nothing(connection, *parts)
+        self._tell([], [each for part in parts for each in part.news])
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+        self.at_once.dispose()
+
+    def _tell(self, jobs: list[Job], news: list[News]) -> None:
         if jobs or news:
             for listener in self._listeners:
-                listener([(job.id, job.actor) for job in jobs], list(news))
+                listener([(job.id, job.actor) for job in jobs], news)
 
 
 def insert_once(session: Session, table: type[Base], **values: Any) -> int | None:  # noqa: ANN401
@@ -70,36 +83,12 @@ def insert_once(session: Session, table: type[Base], **values: Any) -> int | Non
     return session.scalar(insert(table).values(**values).on_conflict_do_nothing().returning(table.id))
 
 
-class Writes(NamedTuple):
-    """Statements that belong together, made once and for all, and what all of them are bound to."""
-
-    statements: tuple[Write, ...]
-    bound: Mapping[str, Any]
-
-
-def write(session: Session, *parts: Writes) -> int:
-    """Carry them out, in one round trip where the database can; return how many rows the last statement changed.
-
-    There no statement sees what another does: each has to say for itself what it is about.
-    """
-    connection, statements = session.connection(), tuple(each for part in parts for each in part.statements)
-    bound = {name: value for part in parts for name, value in part.bound.items()}
-    together = (_merged(*statements),) if connection.dialect.name == "postgresql" else statements
-    return [cast("CursorResult[Any]", connection.execute(each, bound)).rowcount for each in together][-1]
-
-
-@cache
-def _merged(*statements: Write) -> Write:
-    *others, last = statements
-    return last.add_cte(*(each.cte(f"part_{number}") for number, each in enumerate(others)))
-
-
 # Errors are logged, and kept with their jobs: what statements were given stays out of them.
-def _postgresql(url: str, pool_size: int) -> Engine:
+def _postgresql(url: str, pool_size: int, **options: Any) -> Engine:  # noqa: ANN401
     parsed = make_url(url)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    engine = create_engine(parsed, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True)
+    engine = create_engine(parsed, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True, **options)
 
     @event.listens_for(engine, "checkin")
     def note(_: object, record: Any) -> None:  # noqa: ANN401
@@ -116,8 +105,8 @@ def _postgresql(url: str, pool_size: int) -> Engine:
 
 
 def _has_word(connection: Any) -> bool:  # noqa: ANN401
-    waiting = select.poll()
-    waiting.register(connection.fileno(), select.POLLIN)
+    waiting = poll()
+    waiting.register(connection.fileno(), POLLIN)
     return bool(waiting.poll(0))
 
 

@@ -116,7 +116,7 @@ def database(request: pytest.FixtureRequest, create: Callable[[str], Create]) ->
     """A fresh, migrated database that no process works on."""
     fresh = Database(create(request.param)("test"))
     yield fresh
-    fresh.engine.dispose()
+    fresh.close()
 
 
 @pytest.fixture
@@ -184,4 +184,4 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 def _migrate(url: str) -> None:
     template = Database(url)
     migrate(template)
-    template.engine.dispose()
+    template.close()

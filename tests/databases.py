@@ -55,7 +55,7 @@ def databases(kind: str, home: Path) -> Iterator[Databases]:
         offered: Databases = PostgresDatabases(server) if server else SqliteFiles(home)
         fresh = Database(offered.create("migrated"))
         migrate(fresh)
-        fresh.engine.dispose()
+        fresh.close()
         yield offered
     finally:
         if server:

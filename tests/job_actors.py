@@ -5,16 +5,17 @@ from collections.abc import Callable, Generator
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, bindparam, cast, func, null, select
 from sqlalchemy.orm import Session
 
 import worker
 from jobs.durable import Again, durable
-from models import AuditEvent, Event, record, settings
+from models import AuditEvent, Event, Writes, in_lines, lines_about, record, settings
 from workflows.refusals import NotFound
 
 BATCHES = 4
 PATIENCE = 3
+NOTED = lines_about(select(bindparam("number", type_=BigInteger), cast(null(), BigInteger).label("account")))
 
 
 class Passing(Exception):
@@ -41,25 +42,25 @@ def linger(session: Session, *, number: int) -> None:
 
 
 @durable()
-def dawdle(session: Session, *, number: int) -> Generator[Callable[[], None], None, None]:
+def dawdle(session: Session, *, number: int) -> Generator[Callable[[], None], None, list[Writes]]:  # noqa: ARG001
     """Take longer than a lease at the first attempt, outside any transaction."""
     yield lambda: None if _was_here(number) else _wait()
-    record(session, Event.CARD_CREATED, number)
+    return [_noted(number)]
 
 
 @durable()
-def doze(session: Session, *, number: int) -> Generator[Callable[[], None], None, None]:
+def doze(session: Session, *, number: int) -> Generator[Callable[[], None], None, list[Writes]]:  # noqa: ARG001
     """Take a while, but not long."""
     yield lambda: time.sleep(1)
-    record(session, Event.CARD_CREATED, number)
+    return [_noted(number)]
 
 
 @durable()
-def fetch(session: Session, *, number: int) -> Generator[Callable[[], int], int, None]:
+def fetch(session: Session, *, number: int) -> Generator[Callable[[], int], int, list[Writes]]:
     """Look outside whether the database is free to be written, then note what was seen."""
     record(session, Event.INVITATION_MADE, number)
     answer = yield lambda: _commit_beside(number)
-    record(session, Event.CARD_CREATED, answer)
+    return [_noted(answer)]
 
 
 @durable(on_dead=give_up)
@@ -99,6 +100,10 @@ def go_on(session: Session, *, number: int) -> type[Again] | None:
     session.flush()
     done = session.scalar(select(func.count(AuditEvent.id)).where(AuditEvent.object_id == number))
     return Again if done and done < BATCHES else None
+
+
+def _noted(number: int) -> Writes:
+    return Writes((NOTED,), {"number": number, **in_lines(Event.CARD_CREATED)})
 
 
 def _was_here(number: int) -> bool:

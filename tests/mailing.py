@@ -25,7 +25,7 @@ def deliver(database: Database, delivery_id: int) -> DeliveryStatus:
     if letter is not None:
         outcome = mailer.send(letter)
         with database.transaction() as session:
-            write(session, settle(session, delivery_id, outcome, letter))
+            write(session, *settle(delivery_id, outcome, letter))
     return row(database, delivery_id).status
 
 

@@ -100,7 +100,7 @@ class Stack:
     def close(self) -> None:
         """Pull the plug: that each process ends well when asked to is a story of its own."""
         self._closing.close()
-        self.database.engine.dispose()
+        self.database.close()
 
     def process(self, name: str) -> Process:
         """Return `web`, `work`, `valkey` or `mailbox`, to kill and start again. A test leaves it running."""

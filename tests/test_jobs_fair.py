@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 from sqlalchemy import func, select, update
@@ -57,14 +58,23 @@ def suspended(yard: Yard) -> Iterator[None]:
     """Let the worker stand still for a while, outside of any transaction that others would wait for."""
     worker = psutil.Process(yard.processes["worker"].inner.pid)
     tree = [worker, *worker.children(recursive=True)]
-    with yard.database.transaction():
+    with yard.database.transaction() as session:
+        # Nothing is begun before it is used.
+        session.connection()
         for each in tree:
             each.suspend()
+        until(lambda: all(is_stopped(each.pid) for each in tree), what="the worker to stand still")
     try:
         yield
     finally:
         for each in tree:
             each.resume()
+
+
+def is_stopped(pid: int) -> bool:
+    # A signal is only sent when kill returns: each thread stops a moment later.
+    threads = Path(f"/proc/{pid}/task").glob("*/status")
+    return all("State:\tT" in thread.read_text() for thread in threads)
 
 
 def number(yard: Yard, account_id: int, status: JobStatus) -> int:

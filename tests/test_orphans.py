@@ -22,7 +22,7 @@ def test_g2_a_child_ends_with_its_killed_parent(role: str, moment: str, tmp_path
     chosen = {"DATA_DIR": str(tmp_path), "BASE_URL": f"http://127.0.0.1:{free_port()}"}
     database = Database(load(data_dir=tmp_path).database)
     migrate(database)
-    database.engine.dispose()
+    database.close()
     commands = {"web": [str(BIN / "guestlist"), "web"], "work": work_commands(load(data_dir=tmp_path))["worker-1"]}
     env = os.environ | {PREFIX + name: value for name, value in chosen.items()}
     parent = Process(*commands[role], env=env, log=tmp_path / "log").start()

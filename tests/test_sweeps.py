@@ -35,7 +35,7 @@ class Ground:
 def made(request: pytest.FixtureRequest, create: Callable[[str], Create]) -> Iterator[Ground]:
     database = Database(create(request.param)("sweeps"))
     yield Ground(database, make_world(database))
-    database.engine.dispose()
+    database.close()
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ class Yard:
         self.bell.close()
         for each in reversed(self.processes.values()):
             each.stop()
-        self.database.engine.dispose()
+        self.database.close()
 
     def want(self, actor: str, **known: object) -> Job:
         with self.database.transaction() as session:

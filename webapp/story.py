@@ -194,4 +194,4 @@ def _breach(membership_id: int) -> Iterator[int]:
             select(Grant).where(Grant.membership_id == membership_id, Grant.revoked_at.is_(None))
         ).one()
     yield grant.id
-    database.engine.dispose()
+    database.close()

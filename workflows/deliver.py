@@ -18,12 +18,12 @@ from models import (
     Job,
     JobStatus,
     Membership,
+    News,
     NewsKind,
     Notification,
     Template,
     User,
     Writes,
-    announce,
     in_lines,
     lines_about,
     now,
@@ -113,6 +113,11 @@ TAKEN = (
     .where(Delivery.id == bindparam("taken_id"))
     .values(status=DeliveryStatus.SENDING, template=bindparam("taken_template"), sending_at=bindparam("sent_at"))
 )
+MAILED = (
+    update(Notification)
+    .where(Notification.id.in_(bindparam("mailed_ids", expanding=True)))
+    .values(mailed_at=bindparam("mailed_at"))
+)
 # A mail that has left has left, even if it was cancelled while it did.
 _stands = or_(
     *(Delivery.status == each for each in OPEN),
@@ -143,14 +148,11 @@ def prepare(session: Session, delivery_id: int) -> Letter | None:
     return found.letter
 
 
-def settle(session: Session, delivery_id: int, outcome: Outcome, letter: Letter) -> Writes:
+def settle(delivery_id: int, outcome: Outcome, letter: Letter) -> list[Writes]:
     """Return what ends the delivery with the mail server's words, to be written with the end of its job."""
-    if letter.notification_ids:
-        mailed = update(Notification).where(Notification.id.in_(letter.notification_ids)).values(mailed_at=now())
-        session.execute(mailed, execution_options={"synchronize_session": False})
-    if letter.account_id is not None:
-        announce(session, NewsKind.USERS, account_id=letter.account_id)
-    return _ends(session, delivery_id, outcome)
+    ids = letter.notification_ids
+    mailed = [Writes((MAILED,), {"mailed_ids": ids, "mailed_at": now()})] if ids else []
+    return [*mailed, _ends(delivery_id, outcome, letter.account_id)]
 
 
 def give_up(session: Session, *, delivery_id: int) -> None:
@@ -177,17 +179,20 @@ def _compose(session: Session, delivery_id: int, at: datetime) -> Composed | Obs
 
 
 def _end(session: Session, delivery_id: int, outcome: Outcome) -> None:
-    write(session, _ends(session, delivery_id, outcome))
     account_id = session.scalar(
         select(Delivery.account_id).where(Delivery.id == delivery_id, Delivery.invitation_id.is_not(None))
     )
-    if account_id is not None:
-        announce(session, NewsKind.USERS, account_id=account_id)
+    write(session, _ends(delivery_id, outcome, account_id))
 
 
-def _ends(session: Session, delivery_id: int, outcome: Outcome) -> Writes:
-    words = outcome.words[:LONGEST_ERROR] or None
-    bound = {"ended_id": delivery_id, "becomes": outcome.status, "at": now(), "words": words}
-    is_postgresql = session.get_bind().dialect.name == "postgresql"
-    statements = (ENDED_AND_TOLD,) if is_postgresql else (TOLD, ENDED)
-    return Writes(statements, {**bound, **in_lines(EVENTS[outcome.status], outcome=outcome.words[:200])})
+def _ends(delivery_id: int, outcome: Outcome, account_id: int | None) -> Writes:
+    """Return what ends the delivery; whose list of people shows it, they are told."""
+    bound = {
+        "ended_id": delivery_id,
+        "becomes": outcome.status,
+        "at": now(),
+        "words": outcome.words[:LONGEST_ERROR] or None,
+        **in_lines(EVENTS[outcome.status], outcome=outcome.words[:200]),
+    }
+    news = () if account_id is None else (News(kind=NewsKind.USERS, account_id=account_id),)
+    return Writes((TOLD, ENDED), bound, ENDED_AND_TOLD, news)

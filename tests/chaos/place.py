@@ -115,7 +115,7 @@ def place(database: str) -> Iterator[Place]:
         url = postgres.create("chaos") if postgres else f"sqlite:///{home / 'chaos.db'}"
         fresh = Database(url)
         migrate(fresh)
-        fresh.engine.dispose()
+        fresh.close()
         office = PostOffice()
         closing.callback(office.close)
         stack = Stack(url, home)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from models import Database
 
@@ -35,7 +35,11 @@ class Fuse:
     def __init__(self, database: Database, stop: Stop | None = None) -> None:
         self.statements: list[str] = []
         self._stop = stop
-        engine, commit = database.engine, database.engine.dialect.do_commit
+        for engine in {database.engine, database.at_once}:
+            self._lay(engine)
+
+    def _lay(self, engine: Engine) -> None:
+        commit = engine.dialect.do_commit
 
         def commit_between(connection: Any) -> None:  # noqa: ANN401
             self._begin(COMMIT)

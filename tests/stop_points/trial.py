@@ -139,7 +139,7 @@ def _opened(url: str) -> Iterator[Database]:
     try:
         yield _at(url)
     finally:
-        _at(url).engine.dispose()
+        _at(url).close()
 
 
 @cache
