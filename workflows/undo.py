@@ -27,6 +27,8 @@ from workflows.refusals import NobodyReturns, NotFound, StillClosing, TooLateToU
 from workflows.restore import lost_cards, reopen
 from workflows.turn import take_turn
 
+HERE = "was invited again since"
+
 
 @dataclass(frozen=True)
 class Comeback:
@@ -35,6 +37,11 @@ class Comeback:
     membership: Membership
     cards: Sequence[Card]
     obstacle: str = ""
+
+    @property
+    def may_be_invited(self) -> bool:
+        """Whether an invitation is the way back that is left."""
+        return self.obstacle not in {"", HERE}
 
 
 def comebacks(session: Session, removal: Removal) -> list[Comeback]:
@@ -90,12 +97,12 @@ def _comeback(session: Session, membership: Membership) -> Comeback:
 
 def _obstacle(session: Session, membership: Membership) -> str:
     if membership.activated_at is None:
-        return "had not joined yet: what was cancelled is the invitation"
+        return "had not joined yet"
     if membership.ends_at is not None and membership.ends_at <= now():
         return "had access until a day that has passed"
     same = {"account_id": membership.account_id, "user_id": membership.user_id}
     present = select(Membership.id).filter_by(**same).where(Membership.status != MembershipStatus.DELETED)
-    return "was invited again since" if session.scalar(select(exists(present))) else ""
+    return HERE if session.scalar(select(exists(present))) else ""
 
 
 def _return(session: Session, removal: Removal, membership: Membership, *, by: Membership, at: datetime) -> None:
@@ -121,4 +128,4 @@ def _certificate(people: Sequence[Comeback], *, by: Membership, at: datetime) ->
         }
         for each in people
     ]
-    return {"at": at.isoformat(), "by": by.user.email, "people": told}
+    return {"at": at.isoformat(), "by": by.user.email, "name": by.display_name, "people": told}
