@@ -31,6 +31,7 @@ from models import (
     enqueue,
     now,
 )
+from tests.healthy_returns import returned
 from tests.people import make_card, make_guest, make_person, make_team
 from tests.rows import World, invitation_to, mail_link, queue_mail, share, sign_in
 from workflows.cascade import advance_removal
@@ -38,10 +39,8 @@ from workflows.close import close_invitations
 from workflows.converse import say
 from workflows.correspond import write_direct
 from workflows.invite import cancel_invitation, invite
-from workflows.restore import restore_access
 from workflows.revoke import remove, revoke_grant
 from workflows.tend import delete_card
-from workflows.undo import undo_removal
 
 KEPT: tuple[type[Base], ...] = (
     Membership, Grant, UserSession, Link, Invitation, Notification, Delivery, Removal, Job, Card, User, Account,
@@ -57,7 +56,7 @@ def make_world(database: Database) -> World:
     """Make every healthy look-alike there is, each by the verbs that make it in life where there is one."""
     team, other = make_team(database), make_team(database)
     world = World(team, other, make_card(database, team), make_card(database, other))
-    for each in (_grants, _endings, _removals, _returned, _invitations, _people_without_account, _work, _quiet_people):
+    for each in (_grants, _endings, _removals, returned, _invitations, _people_without_account, _work, _quiet_people):
         each(database, world)
     return world
 
@@ -125,24 +124,6 @@ def _removals(database: Database, world: World) -> None:
         long.requested_at = now() - timedelta(hours=3)
         while advance_removal(session, done.id):
             pass
-
-
-def _returned(database: Database, world: World) -> None:
-    """One whose removal was undone, long quiet, and one who was invited again with what they had."""
-    undone, again, quiet = (make_guest(database, world.team) for _ in range(3))
-    with database.transaction() as session:
-        admin = session.get_one(Membership, world.team.admin.membership_id)
-        for each in (undone, again):
-            share(session, world, each)
-        removals = [remove(session, [each.membership_id], by=admin) for each in (undone, again, quiet)]
-        for each in removals:
-            assert not advance_removal(session, each.id)
-        for each in (removals[0], removals[2]):
-            undo_removal(session, each.id, by=admin)
-        restore_access(session, invitation_to(session, world.team, again.email).membership, by=admin)
-        old = now() - LONG_AGO
-        long_quiet = {"created_at": old, "activated_at": old, "seen_at": old}
-        session.execute(update(Membership).where(Membership.id == quiet.membership_id).values(**long_quiet))
 
 
 def _invitations(database: Database, world: World) -> None:

@@ -1,6 +1,6 @@
 """Undo a removal: its people return, with the cards that it took from them, and nothing else (R58)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,6 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from models import (
-    Card,
     Event,
     Membership,
     MembershipStatus,
@@ -24,7 +23,7 @@ from models import (
 from workflows.invite import mails_to
 from workflows.permissions import Action, permit
 from workflows.refusals import NobodyReturns, NotFound, StillClosing, TooLateToUndo
-from workflows.restore import lost_cards, reopen
+from workflows.restore import Lost, lost_cards, reopen
 from workflows.turn import take_turn
 
 HERE = "was invited again since"
@@ -35,7 +34,7 @@ class Comeback:
     """One of the people of a removal: the cards that they return to, or what stands in the way."""
 
     membership: Membership
-    cards: Sequence[Card]
+    lost: Lost
     obstacle: str = ""
 
     @property
@@ -71,10 +70,9 @@ def undo_removal(session: Session, removal_id: int, *, by: Membership) -> Remova
     people = comebacks(session, removal)
     if all(each.obstacle for each in people):
         raise NobodyReturns(" ".join(f"{each.membership.display_name} {each.obstacle}." for each in people))
-    for each in people:
-        if not each.obstacle:
-            _return(session, removal, each.membership, by=by, at=at)
-    removal.undone_at, removal.undone = at, _certificate(people, by=by, at=at)
+    able = [each.membership for each in people if not each.obstacle]
+    cards = {each.id: _return(session, removal, each, by=by, at=at) for each in able}
+    removal.undone_at, removal.undone = at, _certificate(people, cards, by=by, at=at)
     announce(session, NewsKind.USERS, account_id=removal.account_id)
     return removal
 
@@ -90,9 +88,7 @@ def _hold(session: Session, removal: Removal) -> None:
 
 
 def _comeback(session: Session, membership: Membership) -> Comeback:
-    if obstacle := _obstacle(session, membership):
-        return Comeback(membership, [], obstacle)
-    return Comeback(membership, lost_cards(session, membership.id))
+    return Comeback(membership, lost_cards(session, membership.id), _obstacle(session, membership))
 
 
 def _obstacle(session: Session, membership: Membership) -> str:
@@ -105,17 +101,20 @@ def _obstacle(session: Session, membership: Membership) -> str:
     return HERE if session.scalar(select(exists(present))) else ""
 
 
-def _return(session: Session, removal: Removal, membership: Membership, *, by: Membership, at: datetime) -> None:
+def _return(session: Session, removal: Removal, membership: Membership, *, by: Membership, at: datetime) -> int:
+    """Let one of them return, and return to how many cards."""
     membership.status, membership.deleted_at = MembershipStatus.ACTIVE, None
     sponsor = session.get(Membership, membership.sponsor_id) if membership.sponsor_id else None
     if sponsor is None or sponsor.is_removed:
         membership.sponsor_id = by.id
     session.flush()
-    reopen(session, membership.id, to=membership, by=by, at=at)
     record(session, Event.REMOVAL_UNDONE, removal.id, by=by, membership=membership.id)
+    return reopen(session, membership.id, to=membership, by=by, at=at)
 
 
-def _certificate(people: Sequence[Comeback], *, by: Membership, at: datetime) -> dict[str, Any]:
+def _certificate(
+    people: Sequence[Comeback], cards: Mapping[int, int], *, by: Membership, at: datetime
+) -> dict[str, Any]:
     """Return what the receipt says from now on, as plain JSON."""
     told = [
         {
@@ -123,7 +122,7 @@ def _certificate(people: Sequence[Comeback], *, by: Membership, at: datetime) ->
             "name": each.membership.display_name,
             "email": each.membership.user.email,
             "returned": not each.obstacle,
-            "cards": len(each.cards),
+            "cards": cards.get(each.membership.id, 0),
             "because": each.obstacle,
         }
         for each in people
