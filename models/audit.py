@@ -37,6 +37,7 @@ class Event(StrEnum):
     CARD_DELETED = "card.deleted"
     REMOVAL_REQUESTED = "removal.requested"
     REMOVAL_FINISHED = "removal.finished"
+    REMOVAL_UNDONE = "removal.undone"
     SWEEP_FINISHED = "sweep.finished"
     FINDING_REPAIRED = "finding.repaired"
     JOB_REPLAYED = "job.replayed"

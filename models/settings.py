@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     worker_processes: int = Field(2, ge=1, le=64, description="Dramatiq worker processes per host")
     worker_threads: int = Field(4, ge=1, le=64, description="Threads per worker process")
     cascade_batch: int = Field(1000, ge=1, le=10000, description="Rows that one step of a removal closes")
+    undo_days: int = Field(30, ge=0, le=3650, description="Days in which a removal can be undone; 0: never")
     stream_recheck_seconds: float = Field(2, gt=0, le=5, description="Pause between re-checks of open streams")
 
     sweep_access_cron: str = Field("*/15 * * * *", description="When to sweep grants, memberships, sessions")

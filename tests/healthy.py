@@ -31,6 +31,7 @@ from models import (
     enqueue,
     now,
 )
+from tests.healthy_returns import returned
 from tests.people import make_card, make_guest, make_person, make_team
 from tests.rows import World, invitation_to, mail_link, queue_mail, share, sign_in
 from workflows.cascade import advance_removal
@@ -55,7 +56,7 @@ def make_world(database: Database) -> World:
     """Make every healthy look-alike there is, each by the verbs that make it in life where there is one."""
     team, other = make_team(database), make_team(database)
     world = World(team, other, make_card(database, team), make_card(database, other))
-    for each in (_grants, _endings, _removals, _invitations, _people_without_account, _work, _quiet_people):
+    for each in (_grants, _endings, _removals, returned, _invitations, _people_without_account, _work, _quiet_people):
         each(database, world)
     return world
 

@@ -66,6 +66,11 @@ def delete_users(browser: Browser, team: Team, *people: Person) -> httpx.Respons
     return browser.post(f"{team.path}/settings/users/delete", ids=ids, confirm="yes")
 
 
+def undo(browser: Browser, removed: httpx.Response) -> httpx.Response:
+    """Send the form that undoes the removal that an answer leads to."""
+    return browser.post(f"{removed.headers['Location']}/undo")
+
+
 def receipt_of(browser: Browser, answer: httpx.Response, *, within: float = 20) -> dict[str, Any]:
     """Wait for the receipt of the removal that an answer leads to, and return it."""
     assert answer.status_code == httpx.codes.SEE_OTHER, answer.text

@@ -80,6 +80,14 @@ class InviteForm(Form):
     name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
     group: Line = ""
     expires_on: Line = ""
+    # Whether former access is restored, and on which former membership's page that was asked for (R13).
+    restore: bool = False
+    again: Id | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unchosen(cls, given: dict[str, object]) -> dict[str, object]:
+        return {name: value for name, value in given.items() if value != ""}
 
 
 class DeleteForm(Form):

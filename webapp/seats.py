@@ -86,8 +86,9 @@ def seats_of(session: Session, account_id: int, *, wanted: str = "", page: int =
 
 def _seats(account_id: int, wanted: str) -> Select[Membership, Invitation | None, DeliveryStatus | None]:
     newer, asked, mail = aliased(Membership), aliased(Invitation), aliased(Delivery)
-    # Somebody invited again after a removal is shown once, as what they are now.
-    last_seat = select(func.max(newer.id)).where(newer.account_id == account_id, newer.user_id == Membership.user_id)
+    # Somebody who came back after a removal is shown once, as what they are now.
+    own = select(newer.id).where(newer.account_id == account_id, newer.user_id == Membership.user_id)
+    last_seat = own.order_by(newer.status == MembershipStatus.DELETED, newer.id.desc()).limit(1)
     last_asked = select(func.max(asked.id)).where(asked.membership_id == Membership.id)
     last_mail = select(func.max(mail.id)).where(mail.invitation_id == Invitation.id)
     seats = (

@@ -1,15 +1,18 @@
 """Settings, Users: invite people, and see where each invitation stands (R1, R2, R6)."""
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from models import Membership
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
-from webapp.forms import Asked, InviteForm, end_of_day
+from webapp.forms import LARGEST_ID, Asked, InviteForm, end_of_day
 from webapp.seats import seats_of
+from webapp.visit import Here
 from workflows.invite import cancel_invitation, invite, resend_invitation
 from workflows.permissions import Action
-from workflows.refusals import Refusal
+from workflows.refusals import NotFound, Refusal
+from workflows.restore import former_access, lost_cards, restore_access
 
 pages = Blueprint("users", __name__, url_prefix="/a/<slug:slug>/settings")
 GROUPS = (("free", "Free users"), ("member", "Members"), ("admin", "Admins"))
@@ -22,6 +25,22 @@ def users_page(refusal: Refusal | None = None) -> str:
     seats, has_more = seats_of(found.session, found.by.account_id, wanted=asked.q, page=asked.page)
     shown = {"seats": seats, "asked": asked, "has_more": has_more}
     return render_template("pages/users.html", refusal=refusal, groups=GROUPS, **shown)
+
+
+def again_page(membership_id: int, refusal: Refusal | None = None) -> str:
+    """Return the page that invites somebody again who was here, and lists what they would have back (R13)."""
+    found = here()
+    former = _former(found, membership_id)
+    about = {"account_id": former.account_id, "user_id": former.user_id}
+    held = former_access(found.session, **about)
+    lost = lost_cards(found.session, held) if held else None
+    return render_template("pages/again.html", refusal=refusal, former=former, groups=GROUPS, lost=lost)
+
+
+def page_of_the_form(refusal: Refusal) -> str:
+    """Return the page that the form of an invitation was sent from."""
+    typed = request.form.get("again", type=int)
+    return again_page(typed, refusal) if typed and 0 < typed <= LARGEST_ID else users_page(refusal)
 
 
 @pages.get("/users")
@@ -39,16 +58,25 @@ def found_on_users() -> ResponseReturnValue:
     return redirect(url_for(".listed"), 303)
 
 
+@pages.get("/users/<number:membership_id>/again")
+@needs(Action.INVITE)
+def again(membership_id: int) -> ResponseReturnValue:
+    """Show what inviting a former user again can restore; whoever is a user now is on the list of them."""
+    return again_page(membership_id) if _former(here(), membership_id).is_removed else found_on_users()
+
+
 @pages.post("/users")
 @needs(Action.INVITE)
-@answers_on(users_page)
+@answers_on(page_of_the_form)
 def add() -> ResponseReturnValue:
     """Invite somebody: the answer waits for neither detection nor mail."""
     sent = InviteForm.read()
     with acting() as found:
         ends_at = end_of_day(sent.expires_on, found.by.account.zone)
         about = {"email": sent.email, "name": sent.name, "group": sent.group}
-        invite(found.session, by=found.by, ends_at=ends_at, **about)
+        invitation = invite(found.session, by=found.by, ends_at=ends_at, **about)
+        if sent.restore:
+            restore_access(found.session, invitation.membership, by=found.by)
     return redirect(url_for(".listed"), 303)
 
 
@@ -72,3 +100,10 @@ def cancel(invitation_id: int) -> ResponseReturnValue:
         invitation = cancel_invitation(found.session, invitation_id, by=found.by)
     flash(f"The invitation of {invitation.email_typed} is cancelled, and its links are dead.")
     return redirect(url_for(".listed"), 303)
+
+
+def _former(found: Here, membership_id: int) -> Membership:
+    membership = found.session.get(Membership, membership_id)
+    if membership is None or membership.account_id != found.by.account_id:
+        raise NotFound
+    return membership

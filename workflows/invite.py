@@ -57,7 +57,7 @@ def invite(
     address, wanted = normalise(email), _group(group)
     if ends_at is not None and wanted is not Group.FREE:
         raise EndlessGroup
-    take_turn(session, _mails_to(address), f"invitations by {by.id}")
+    take_turn(session, mails_to(address), f"invitations by {by.id}")
     _hold_to_limits(session, by, address)
     insert_once(session, User, email=address)
     user_id = session.scalars(select(User.id).where(User.email == address)).one()
@@ -81,7 +81,7 @@ def resend_invitation(session: Session, invitation_id: int, *, by: Membership) -
     permit(session, by, Action.INVITE)
     address = _address_of(session, invitation_id, by)
     # Before the lock on the row, as whoever invites does it.
-    take_turn(session, _mails_to(address))
+    take_turn(session, mails_to(address))
     invitation = _lock(session, invitation_id, by)
     if not invitation.is_open or invitation.expires_at <= now():
         raise InvitationClosed
@@ -104,6 +104,11 @@ def cancel_invitation(session: Session, invitation_id: int, *, by: Membership) -
         record(session, Event.INVITATION_CANCELLED, invitation.id, by=by)
         announce(session, NewsKind.USERS, account_id=by.account_id)
     return invitation
+
+
+def mails_to(address: str) -> str:
+    """Return what whoever opens a seat for this address takes a turn at."""
+    return f"invitations to {address}"
 
 
 def _group(wanted: str) -> Group:
@@ -157,10 +162,6 @@ def _address_of(session: Session, invitation_id: int, by: Membership) -> str:
     if address is None:
         raise NotFound
     return address
-
-
-def _mails_to(address: str) -> str:
-    return f"invitations to {address}"
 
 
 def _hold_to_limits(session: Session, by: Membership, address: str) -> None:

@@ -108,7 +108,7 @@ SENTENCES: dict[Action, str] = {
     Action.EDIT_CONTACT: "create and edit contacts and companies",
     Action.DELETE_CARD: "delete a card",
     Action.INVITE: "see users, invite, resend and cancel",
-    Action.REMOVE: "delete users",
+    Action.REMOVE: "delete users, and undo that",
     Action.AUDIT: "read the audit record",
     Action.SWEEP: "run sweeps and repair findings",
     Action.OPERATE: "see, replay, discard and pause the jobs of all accounts, and see what was detected of invitees",

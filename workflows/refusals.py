@@ -115,6 +115,18 @@ class LastAdmin(Conflict):
     """An account keeps at least one admin."""
 
 
+class StillClosing(Conflict):
+    """What this removal ended is still being closed. It can be undone once that is done."""
+
+
+class TooLateToUndo(Conflict):
+    """This removal cannot be undone any more: its time for that is over. Invite them again instead."""
+
+
+class NobodyReturns(Conflict):
+    """Nobody can return by undoing this removal. {0}"""
+
+
 class SlugTaken(Conflict):
     """There is an account “{0}” already."""
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
-from models import AuditEvent, Card, Delivery, Event, Grant, Invitation, Membership, settings
+from models import AuditEvent, Card, Delivery, Event, Grant, Invitation, Membership, Removal, settings
 from workflows import refusals
 from workflows.checks import CHECKS
 
@@ -25,13 +25,14 @@ SENTENCES: dict[Event, str] = {
     Event.SIGNED_IN: "Somebody signed in",
     Event.SIGN_IN_REFUSED: "Somebody tried to sign in and was refused",
     Event.SESSIONS_ENDED: "{sessions} ended by the removal of {removed}",
-    Event.GRANT_MADE: "{who} gave {person} access to {card}",
+    Event.GRANT_MADE: "{who} gave {person} access to {card}{because}",
     Event.GRANT_REVOKED: "{who} removed {person} from {card}{because}",
     Event.ACCESS_REFUSED: "{visitor} was refused {wanted}{because}",
     Event.CARD_CREATED: "{who} created {card}",
     Event.CARD_DELETED: "{who} deleted {card}",
     Event.REMOVAL_REQUESTED: "{who} removed {person} from the account",
     Event.REMOVAL_FINISHED: "All that {removed} could reach is closed: {closed}",
+    Event.REMOVAL_UNDONE: "{who} undid the removal of {person}",
     Event.SWEEP_FINISHED: "{who} swept for dangling access and found {found}",
     Event.FINDING_REPAIRED: "{who} had a sweep's finding repaired: {repair}",
     Event.JOB_REPLAYED: "An operator let a job begin anew",
@@ -39,7 +40,7 @@ SENTENCES: dict[Event, str] = {
     Event.JOBS_PAUSED: "An operator paused jobs",
     Event.JOBS_RESUMED: "An operator let paused jobs go on",
 }
-Row = TypeVar("Row", Membership, Grant, Card, Invitation, Delivery)
+Row = TypeVar("Row", Membership, Grant, Card, Invitation, Delivery, Removal)
 OF_INVITATION = {each for each in Event if each.startswith("invitation.")}
 OF_GRANT = {Event.GRANT_MADE, Event.GRANT_REVOKED}
 OF_DELIVERY = {each for each in Event if each.startswith("delivery.")}
@@ -55,6 +56,7 @@ REASONS = {
     "invitation closed": "the invitation came to its end",
     "card deleted": "the card was deleted",
     "ended": "the end date was reached",
+    "restored": "as before the removal",
     "found by a sweep": "a sweep found it open",
 }
 
@@ -144,10 +146,7 @@ def _names(
 ) -> Names:
     people = {*(each.actor_id for each in events), *(each.get("membership") for each in details)}
     cards = {*_objects(events, ON_CARD), *(each.get("card") for each in details)}
-    removed: dict[int, list[str]] = {}
-    leaving = Membership.removal_id.in_(_objects(events, OF_REMOVAL))
-    for each in session.scalars(_of(Membership, account_id).where(leaving).options(joinedload(Membership.user))):
-        removed.setdefault(each.removal_id or 0, []).append(each.display_name)
+    removals = session.scalars(_of(Removal, account_id, _objects(events, OF_REMOVAL)))
     invitations, deliveries = _objects(events, OF_INVITATION), _objects(events, OF_DELIVERY)
     present = _of(Membership, account_id, people).options(joinedload(Membership.user))
     return Names(
@@ -155,8 +154,15 @@ def _names(
         cards={each.id: f"the {each.kind} “{each.name}”" for each in session.scalars(_of(Card, account_id, cards))},
         invitees={each.id: each.email_typed for each in session.scalars(_of(Invitation, account_id, invitations))},
         addresses={each.id: each.to_address for each in session.scalars(_of(Delivery, account_id, deliveries))},
-        removed=removed,
+        removed={each.id: _removed(each) for each in removals},
     )
+
+
+def _removed(removal: Removal) -> list[str]:
+    """Return whom a removal ended: who came back may have been removed again since, by another."""
+    if removal.receipt is not None:
+        return [person["name"] for person in removal.receipt["people"]]
+    return [each.display_name for each in removal.memberships]
 
 
 def _of(subject: type[Row], account_id: int, ids: Iterable[int | None] | None = None) -> Select[Row]:

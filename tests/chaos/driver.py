@@ -11,7 +11,7 @@ import httpx
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from models import Delivery
+from models import Delivery, Membership
 from tests.browser import Browser
 from tests.chaos.model import PASSWORD, Seat, Someone, Stand
 from tests.chaos.place import Place
@@ -107,6 +107,10 @@ class Driver(threading.Thread):
         page = self.wire.get(self.admins[team.id], f"{team.path}/settings/users?q={email}")
         return rows_on(page.text).get(email)
 
+    def removal_of(self, seat: Seat) -> int:
+        """Return the last removal of a seat."""
+        return self.ask_database(self._removal_id, seat.membership_id)
+
     def enter(self, someone: Someone) -> bool:
         """Let somebody be signed in, if they can; return whether they are."""
         if someone.registered_at is None:
@@ -146,6 +150,10 @@ class Driver(threading.Thread):
 
         until(look, what="the database", within=60)
         return answer[0]
+
+    def _removal_id(self, membership_id: int) -> int:
+        with self.place.stack.database.reading() as session:
+            return session.get_one(Membership, membership_id).removal_id or 0
 
     def _mail_ids(self, invitation_id: int) -> Sequence[str]:
         with self.place.stack.database.reading() as session:

@@ -40,6 +40,9 @@ class Seat:
     is_cancelled: bool = False
     cards: dict[int, Lead] = field(default_factory=dict)
     shut: list[Shut] = field(default_factory=list)
+    # What the end of all access took, and whether somebody who was there was removed by what can still be undone.
+    held: list[Lead] = field(default_factory=list)
+    is_undoable: bool = False
     mails_at_least: int = 1
     mails_at_most: int = 1
 
@@ -59,10 +62,20 @@ class Seat:
 
     def end(self, *, is_cancelled: bool = False) -> None:
         """Note that all access has ended, as of now."""
+        self.is_undoable = self.stand is Stand.ACTIVE
         self.stand, self.is_cancelled = Stand.DELETED, is_cancelled
         self.held = list(self.cards.values())
         self.shut += [Shut(None, now())]
         self.cards.clear()
+
+    def come_back(self, asked_at: datetime) -> None:
+        """Note that the end of all access was undone."""
+        self.stand = Stand.ACTIVE
+        for each in self.shut:
+            if each.card is None and each.until is None:
+                each.until = asked_at
+        for card in self.held:
+            self.open(card, asked_at)
 
 
 @dataclass(eq=False)
@@ -80,6 +93,12 @@ class Someone:
     def seat_in(self, team: Team) -> Seat | None:
         """Return the present seat in an account."""
         return next((each for each in self.seats if each.team is team and each.stand is not Stand.DELETED), None)
+
+    def restorable_in(self, team: Team) -> list[Lead]:
+        """Return what the last removal from an account took that took anything."""
+        removed = [each for each in self.seats if each.team is team and each.stand is Stand.DELETED and each.held]
+        ended = [each for each in removed if not each.is_cancelled]
+        return max(ended, key=lambda each: each.shut[-1].since).held if ended else []
 
     @property
     def present(self) -> list[Seat]:

@@ -2,7 +2,7 @@
 
 from tests.chaos.cards import create, grant, read, revoke, talk
 from tests.chaos.driver import Operation
-from tests.chaos.seats import accept, cancel, invite, remove, resend
+from tests.chaos.seats import accept, cancel, invite, remove, resend, undo
 
 OPERATIONS: dict[str, tuple[int, Operation]] = {
     "invite": (16, invite),
@@ -14,5 +14,6 @@ OPERATIONS: dict[str, tuple[int, Operation]] = {
     "read": (8, read),
     "revoke": (8, revoke),
     "remove": (8, remove),
+    "undo": (5, undo),
     "create card": (2, create),
 }

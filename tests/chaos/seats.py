@@ -11,6 +11,8 @@ from tests.chaos.probes import open_page, probe_account, sees_it_close
 
 NEWCOMERS = 0.5
 MOST_SEATS = 25
+RESTORED = 0.5
+CONFLICT = 409
 
 
 def invite(driver: Driver, choice: Choice) -> str:
@@ -21,14 +23,16 @@ def invite(driver: Driver, choice: Choice) -> str:
         return NOTHING
     someone = pick(known, choice.third) if known and choice.second > NEWCOMERS else _newcomer(driver)
     before = {seat.membership_id for seat in someone.seats}
-    answer = driver.wire.send(
-        driver.admins[team.id], f"{team.path}/settings/users", email=someone.email, group="free", name=""
-    )
+    asked_at, restored = now(), choice.third * 7 % 1 > RESTORED and someone.restorable_in(team)
+    about = {"group": "free", "name": "", **({"restore": "yes"} if restored else {})}
+    answer = driver.wire.send(driver.admins[team.id], f"{team.path}/settings/users", email=someone.email, **about)
     expect(driver, answer, f"inviting {someone.email}")
     row = driver.row_of(team, someone.email)
     is_there = row is not None and row.membership_id not in before and row.status not in ("removed", "cancelled")
     if row is not None and is_there:
         someone.seats.append(Seat(team, someone, row.membership_id, row.invitation_id))
+        for card in restored or []:
+            someone.seats[-1].open(card, asked_at)
     if answer is not None and not is_there:
         driver.chronicle.violated("nothing lost (G2)", f"{someone.email} has no row: {row}", about=someone.email)
     return outcome_of(driver, answer, someone.email, "invited", is_done=is_there)
@@ -106,6 +110,43 @@ def remove(driver: Driver, choice: Choice) -> str:
     for seat in chosen if is_done else ():
         probe_account(driver, seat, with_sign_in=choice.third < 0.4)
     return outcome_of(driver, answer, " ".join(seat.name for seat in chosen), "removed", is_done=is_done)
+
+
+def undo(driver: Driver, choice: Choice) -> str:
+    """Undo a removal: whoever had joined returns, to what it took, unless they were invited again since."""
+    gone = [seat for someone in driver.people for seat in someone.seats if seat.is_undoable]
+    able = [seat for seat in gone if seat.person.seat_in(seat.team) is None]
+    if not able:
+        return NOTHING
+    seat = pick(able, choice.first)
+    removal_id = driver.removal_of(seat)
+    same = [each for each in gone if driver.removal_of(each) == removal_id]
+    asked_at, path = now(), f"{seat.team.path}/removals/{removal_id}/undo"
+    answer = driver.wire.send(driver.admins[seat.team.id], path)
+    if answer is not None and answer.status_code == CONFLICT and "still being closed" in answer.text:
+        return outcome_of(driver, answer, seat.name, "undoing refused: still closing", is_done=False)
+    names = " ".join(each.name for each in same)
+    expect(driver, answer, f"undoing the removal of {names}")
+    is_done = answer is not None or status_of(driver, seat) == "joined"
+    for each in same if is_done else ():
+        each.is_undoable = False
+        if each in able:
+            each.come_back(asked_at)
+            _is_back(driver, each)
+    return outcome_of(driver, answer, names, "undone", is_done=is_done)
+
+
+def _is_back(driver: Driver, seat: Seat) -> None:
+    """See that who returned may open what they had, and nothing else."""
+    if status_of(driver, seat) != "joined" or not driver.enter(seat.person):
+        driver.chronicle.violated("who is back is in (R58)", f"{status_of(driver, seat)}", about=seat.name)
+        return
+    for card in dict.fromkeys([*seat.held[-2:], *driver.in_hand(seat.team)[-2:]]):
+        answer = driver.wire.get(seat.person.browser, card.path)
+        driver.chronicle.probed("card after undoing")
+        if answer.is_success != (card.id in seat.cards):
+            what = f"{card.name} answered {answer.status_code}"
+            driver.chronicle.violated("who is back has what they had (R58)", what, about=seat.name)
 
 
 def _newcomer(driver: Driver) -> Someone:

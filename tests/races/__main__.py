@@ -20,6 +20,7 @@ from tests.databases import KINDS, databases
 from tests.races.duel import duel
 from tests.races.of_access import GrantWithRemoval, MentionWithRemoval, TwoRemovals
 from tests.races.of_invitations import ExpiryWithUse, JoinWithCancel, ResendWithUse, TwoInvitations, UseWithCancel
+from tests.races.of_undoing import TwoUndos, UndoWithInvitation, UndoWithRemoval
 from tests.races.race import Race
 from tests.stack import Stack
 from workflows.sweep import sweep_now
@@ -35,6 +36,9 @@ RACES: dict[str, type[Race]] = {
         TwoRemovals,
         TwoInvitations,
         ExpiryWithUse,
+        UndoWithRemoval,
+        TwoUndos,
+        UndoWithInvitation,
     )
 }
 FULL, SHORT = 500, 4

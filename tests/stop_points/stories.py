@@ -24,13 +24,16 @@ from tests.people import Lead, Person, Team, make_card, make_guest, make_team
 from tests.planting import BREACHES, plant
 from tests.rows import World, invitation_to, sign_in
 from workflows.activate import activate
+from workflows.cascade import advance_removal
 from workflows.converse import say, write_to_contact
 from workflows.invite import invite
 from workflows.post import post
+from workflows.restore import restore_access
 from workflows.revoke import remove, revoke_grant
 from workflows.sign_in import start_session
 from workflows.sweep import begin_sweep
 from workflows.tokens import token_for
+from workflows.undo import undo_removal
 
 NEW = "nora@people.example"
 MUCH_LATER = timedelta(days=2)
@@ -87,6 +90,22 @@ def removing(database: Database) -> Act:
     return lambda session: remove(session, ids, by=_member(session, team.admin))
 
 
+def undoing(database: Database) -> Act:
+    removal_id, team, _ = _left(database)
+    return lambda session: undo_removal(session, removal_id, by=_member(session, team.admin))
+
+
+def restoring(database: Database) -> Act:
+    _, team, guest = _left(database)
+
+    def act(session: Session) -> None:
+        admin = _member(session, team.admin)
+        again = invite(session, by=admin, email=guest.email, group="free", name="Gwen")
+        restore_access(session, again.membership, by=admin)
+
+    return act
+
+
 def repairing(database: Database) -> Act:
     team, other = make_team(database), make_team(database)
     world = World(team, other, make_card(database, team), make_card(database, other))
@@ -119,6 +138,8 @@ STORIES: dict[str, Callable[[Database], Act]] = {
     "grant by message": granting,
     "revoke a participant": revoking,
     "remove, with cascade": removing,
+    "undo a removal": undoing,
+    "invite and restore": restoring,
     "sweep and repair": repairing,
     "write, and deliver": delivering,
 }
@@ -133,6 +154,16 @@ def _shared(database: Database, *, guests: int, cards: int = 1) -> tuple[Team, L
         for card in leads:
             _say(session, card, team.admin, *people)
     return team, leads[0], people
+
+
+def _left(database: Database) -> tuple[int, Team, Person]:
+    """Make a team, and a guest whose removal has been carried out."""
+    team, _, guests = _shared(database, guests=1, cards=3)
+    with database.transaction() as session:
+        removal = remove(session, [guests[0].membership_id], by=_member(session, team.admin))
+        while advance_removal(session, removal.id):
+            pass
+    return removal.id, team, guests[0]
 
 
 def _say(session: Session, card: Lead, by: Person, *to: Person) -> None:

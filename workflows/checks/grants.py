@@ -4,11 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from models import Addressee, Card, Grant, Membership, Message, Severity, SweepKind, User
 from workflows.checks.check import Breaches, Check, is_left_behind, stale
 from workflows.revoke import close_grant
+
+Before = aliased(Membership)
 
 
 def _without_live_membership(at: datetime) -> Breaches:
@@ -26,12 +28,17 @@ def _past_end(at: datetime) -> Breaches:
 
 
 def _without_message(_: datetime) -> Breaches:
+    # Whoever returned after a removal holds their cards by the messages to who they were before it (R13).
+    same = select(Before.id).where(Before.account_id == Membership.account_id, Before.user_id == Membership.user_id)
+    addressed = (Addressee.membership_id == Grant.membership_id) | Addressee.membership_id.in_(
+        same.correlate(Membership)
+    )
     # A message that was edited or deleted by its author keeps its row, and its grant (R20).
     made = exists().where(
         Message.id == Grant.message_id,
         Message.card_id == Grant.card_id,
         Addressee.message_id == Message.id,
-        Addressee.membership_id == Grant.membership_id,
+        addressed,
     )
     of_card = select(Message.card_id).where(Message.id == Grant.message_id).scalar_subquery()
     return _open(~made, Grant.message_id, of_card.label("message_of_card_id"))

@@ -13,6 +13,7 @@ from models import (
     Membership,
     MembershipStatus,
     Message,
+    Removal,
     Severity,
     SweepKind,
     User,
@@ -49,10 +50,11 @@ def _dormant(at: datetime) -> Breaches:
     since = at - timedelta(days=settings().dormant_days)
     wrote = exists().where(Message.author_id == Membership.id, Message.created_at > since)
     holds = exists().where(Grant.membership_id == Membership.id, Grant.revoked_at.is_(None))
+    returned = exists().where(Removal.id == Membership.removal_id, Removal.undone_at > since)
     seen_at = func.coalesce(Membership.seen_at, Membership.activated_at, Membership.created_at)
     quiet = (seen_at <= since) & (func.coalesce(Membership.activated_at, Membership.created_at) <= since)
     guest = (Membership.status == MembershipStatus.ACTIVE) & (Membership.group == Group.FREE)
-    return _present(guest & Account.closed_at.is_(None) & quiet & ~holds & ~wrote, Membership.seen_at)
+    return _present(guest & Account.closed_at.is_(None) & quiet & ~holds & ~wrote & ~returned, Membership.seen_at)
 
 
 def _present(condition: ColumnElement[bool], *why: Any) -> Breaches:  # noqa: ANN401
