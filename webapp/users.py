@@ -2,7 +2,9 @@
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
 
+from models import Import
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import Asked, InviteForm, end_of_day
@@ -12,6 +14,7 @@ from workflows.permissions import Action
 from workflows.refusals import Refusal
 
 pages = Blueprint("users", __name__, url_prefix="/a/<slug:slug>/settings")
+IMPORTS_SHOWN = 3
 GROUPS = (("free", "Free users"), ("member", "Members"), ("admin", "Admins"))
 
 
@@ -20,7 +23,9 @@ def users_page(refusal: Refusal | None = None) -> str:
     found = here()
     asked = Asked.read()
     seats, has_more = seats_of(found.session, found.by.account_id, wanted=asked.q, page=asked.page)
-    shown = {"seats": seats, "asked": asked, "has_more": has_more}
+    mine = select(Import).where(Import.account_id == found.by.account_id)
+    imports = found.session.scalars(mine.order_by(Import.id.desc()).limit(IMPORTS_SHOWN)).all()
+    shown = {"seats": seats, "asked": asked, "has_more": has_more, "imports": imports}
     return render_template("pages/users.html", refusal=refusal, groups=GROUPS, **shown)
 
 

@@ -11,7 +11,7 @@ def take_turn(session: Session, *things: str) -> None:
 
     On SQLite, transactions that write come one after another anyway.
     """
-    if session.get_bind().dialect.name == "postgresql":
+    if things and session.get_bind().dialect.name == "postgresql":
         # Everybody takes them in the same order, so that nobody waits in a ring.
         session.execute(select(*(func.pg_advisory_xact_lock(key) for key in sorted(map(_key, things)))))
 
