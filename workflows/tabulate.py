@@ -91,7 +91,7 @@ def _rows(lines: Sequence[str], number: int, header: Sequence[str], delimiter: s
     while number < len(lines):
         cells, taken = _row_at(lines, number, delimiter)
         if cells is None:
-            yield Row(number + 1, {header[0]: lines[number][:SHOWN]}, "The quotation marks of this line do not match.")
+            yield Row(number + 1, {header[0]: lines[number][:SHOWN]}, _trouble(lines[number]))
         elif any(cell.strip() for cell in cells):
             yield _row(number + 1, _trimmed(cells, len(header)), header)
         number += taken
@@ -111,10 +111,16 @@ def _row_at(lines: Sequence[str], start: int, delimiter: str) -> tuple[list[str]
     return None, 1
 
 
+def _trouble(line: str) -> str:
+    if len(line) > LONGEST_LINE:
+        return f"This line is longer than {LONGEST_LINE} characters."
+    return "The quotation marks of this line do not match."
+
+
 def _row(line: int, cells: Sequence[str], header: Sequence[str]) -> Row:
     named = dict(zip(header, cells, strict=False))
     if len(cells) != len(header):
-        return Row(line, named, f"This line has {len(cells)} cells, and the first line of the file has {len(header)}.")
+        return Row(line, named, f"The cells of this line are {len(cells)}, those of the first line {len(header)}.")
     return Row(line, named)
 
 
