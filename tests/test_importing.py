@@ -256,7 +256,7 @@ def test_r12_the_rows_that_a_removed_admin_leaves_say_why(stack: Stack) -> None:
     (row,) = admin.results(path).values()
     assert (row.result, row.reason) == (
         "stopped",
-        "The import stopped before its turn came: Bea Admin may not invite any more.",
+        "The list stopped before the turn of this row came: Bea Admin may not invite any more.",
     )
     assert "may not invite any more" in admin.browser.get(f"{team.path}/audit").text
 

@@ -128,8 +128,11 @@ def result_of(found: Import, row: ImportRow) -> tuple[str, str]:
     return {
         ImportStatus.CHECKED: ("ready", ""),
         ImportStatus.RUNNING: ("waiting", ""),
-        ImportStatus.CANCELLED: ("cancelled", "The import was cancelled before its turn came."),
-        ImportStatus.STOPPED: ("stopped", f"The import stopped before its turn came: {who} may not invite any more."),
+        ImportStatus.CANCELLED: ("cancelled", "The list was cancelled before the turn of this row came."),
+        ImportStatus.STOPPED: (
+            "stopped",
+            f"The list stopped before the turn of this row came: {who} may not invite any more.",
+        ),
     }[found.status]
 
 
