@@ -25,7 +25,7 @@ database.on_commit(bell.Bell(database, doorbell, live.Live(settings().redis)))
 dramatiq.set_broker(doorbell)
 
 # An actor belongs to the broker that is set when it is imported.
-from jobs import mail, removals, upkeep  # noqa: E402, F401
+from jobs import imports, mail, removals, upkeep  # noqa: E402, F401
 
 if __name__ == "__main__":
     clock.run(database, settings(), relay.Relay(book, doorbell), doorbell)

@@ -4,6 +4,7 @@ from models.account import Account
 from models.attempt import Attempt, AttemptKind
 from models.audit import AuditEvent, Event, in_lines, lines_about, record, record_each
 from models.base import Base, now
+from models.bulk import Import, ImportRow, ImportStatus, RowStatus
 from models.card import Card, CardField, CardKind, Note, Task
 from models.contact import Company, Contact
 from models.database import Database, insert_once
@@ -40,6 +41,9 @@ __all__ = [
     "Finding",
     "Grant",
     "Group",
+    "Import",
+    "ImportRow",
+    "ImportStatus",
     "Invitation",
     "InvitationStatus",
     "Job",
@@ -57,6 +61,7 @@ __all__ = [
     "Pause",
     "Removal",
     "RemovalStatus",
+    "RowStatus",
     "Settings",
     "Severity",
     "Sweep",

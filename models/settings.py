@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     resends_per_day: int = Field(5, ge=1, description="Resends per invitation and day")
     invitations_per_hour: int = Field(100, ge=1, description="Invitations per admin and hour")
     mails_per_recipient_day: int = Field(5, ge=1, description="Other invitations' mails per recipient and day")
+    import_rows: int = Field(10_000, ge=1, le=50_000, description="Rows that one uploaded list of people may have")
     notification_quiet_seconds: int = Field(120, ge=0, description="Quiet time before unread notifications are mailed")
 
     job_attempts: int = Field(12, ge=1, le=100, description="Attempts before a job is a dead letter")
@@ -94,6 +95,7 @@ class Settings(BaseSettings):
     worker_threads: int = Field(4, ge=1, le=64, description="Threads per worker process")
     cascade_batch: int = Field(1000, ge=1, le=10000, description="Rows that one step of a removal closes")
     undo_days: int = Field(30, ge=0, le=3650, description="Days in which a removal can be undone; 0: never")
+    import_batch: int = Field(25, ge=1, le=1000, description="Rows that one step of an import invites")
     stream_recheck_seconds: float = Field(2, gt=0, le=5, description="Pause between re-checks of open streams")
 
     sweep_access_cron: str = Field("*/15 * * * *", description="When to sweep grants, memberships, sessions")

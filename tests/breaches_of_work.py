@@ -11,6 +11,9 @@ from models import (
     Delivery,
     DeliveryStatus,
     Group,
+    Import,
+    ImportRow,
+    ImportStatus,
     Invitation,
     InvitationStatus,
     Job,
@@ -60,8 +63,16 @@ def _rings(session: Session, job_id: int) -> bool:
 
 
 def _has_job(session: Session, delivery_id: int) -> bool:
-    jobs = session.scalars(select(Job).where(Job.actor == "deliver", Job.status == JobStatus.WAITING))
-    return any(job.arguments == {"delivery_id": delivery_id} for job in jobs)
+    return _is_wanted(session, "deliver", delivery_id=delivery_id)
+
+
+def _goes_on(session: Session, import_id: int) -> bool:
+    return _is_wanted(session, "carry_out_import", import_id=import_id)
+
+
+def _is_wanted(session: Session, actor: str, **arguments: int) -> bool:
+    jobs = session.scalars(select(Job).where(Job.actor == actor, Job.status == JobStatus.WAITING))
+    return any(job.arguments == arguments for job in jobs)
 
 
 @breach("invitation_past_expiry", "by-an-hour", tells="expires_at", mended=_expired)
@@ -118,6 +129,19 @@ def _(scene: Scene) -> Base:
     return removal
 
 
+@breach("import_unfinished", "job-dead", tells="confirmed_at", mended=_goes_on)
+def _(scene: Scene) -> Base:
+    found = _list(scene)
+    dead = Job(actor="carry_out_import", arguments={"import_id": found.id}, status=JobStatus.DEAD, ring_at=None)
+    scene.add(dead)
+    return found
+
+
+@breach("import_unfinished", "job-forgotten", tells="file_name", mended=_goes_on)
+def _(scene: Scene) -> Base:
+    return _list(scene)
+
+
 @breach("job_past_deadline", "waiting", tells="ring_at", mended=_rings)
 def _(scene: Scene) -> Base:
     return scene.add(_job(JobStatus.WAITING, ring_at=now() - AN_HOUR))
@@ -172,6 +196,16 @@ def _by_colleague(scene: Scene, *, then: Callable[[], None]) -> Base:
     invitation = invite(scene.session, by=colleague, email=f"for-{colleague.id}@planted.example", group="free")
     then()
     return invitation
+
+
+def _list(scene: Scene) -> Base:
+    admin = scene.world.team.admin.membership_id
+    about = {"account_id": scene.world.team.id, "uploaded_by_id": admin, "confirmed_by_id": admin}
+    begun = {"status": ImportStatus.RUNNING, "uploaded_at": now() - 2 * AN_HOUR, "confirmed_at": now() - AN_HOUR}
+    found = scene.add(Import(file_name="planted.csv", **about, **begun))
+    row = {"email": f"listed-{scene.card_id}@planted.example", "name": "", "group": "free"}
+    scene.add(ImportRow(import_id=found.id, line=2, address=row["email"], **row))
+    return found
 
 
 def _job(status: JobStatus, *, ring_at: datetime | None) -> Job:

@@ -15,6 +15,8 @@ from models import (
     DeliveryStatus,
     Grant,
     Group,
+    Import,
+    ImportRow,
     Invitation,
     InvitationStatus,
     Job,
@@ -32,18 +34,21 @@ from models import (
     now,
 )
 from tests.healthy_returns import returned
+from tests.importing import listed
 from tests.people import make_card, make_guest, make_person, make_team
 from tests.rows import World, invitation_to, mail_link, queue_mail, share, sign_in
 from workflows.cascade import advance_removal
 from workflows.close import close_invitations
 from workflows.converse import say
 from workflows.correspond import write_direct
+from workflows.enlist import advance_import, cancel_import, confirm_import
 from workflows.invite import cancel_invitation, invite
 from workflows.revoke import remove, revoke_grant
 from workflows.tend import delete_card
 
 KEPT: tuple[type[Base], ...] = (
-    Membership, Grant, UserSession, Link, Invitation, Notification, Delivery, Removal, Job, Card, User, Account,
+    Membership, Grant, UserSession, Link, Invitation, Notification, Delivery, Removal, Import, ImportRow, Job, Card,
+    User, Account,
 )  # fmt: skip
 # An operator in the settings of whoever sweeps this world.
 OPERATOR = "operator@ops.example"
@@ -56,7 +61,8 @@ def make_world(database: Database) -> World:
     """Make every healthy look-alike there is, each by the verbs that make it in life where there is one."""
     team, other = make_team(database), make_team(database)
     world = World(team, other, make_card(database, team), make_card(database, other))
-    for each in (_grants, _endings, _removals, returned, _invitations, _people_without_account, _work, _quiet_people):
+    deeds = (_grants, _endings, _removals, returned, _invitations, _imports, _people_without_account)
+    for each in (*deeds, _work, _quiet_people):
         each(database, world)
     return world
 
@@ -138,6 +144,25 @@ def _invitations(database: Database, world: World) -> None:
         mail_link(session, admin.user_id, LinkPurpose.RESET)
         used = mail_link(session, admin.user_id, LinkPurpose.RESET)
         used.used_at = now()
+
+
+def _imports(database: Database, world: World) -> None:
+    with database.transaction() as session:
+        admin = session.get_one(Membership, world.team.admin.membership_id)
+        kept, young, long, done, cancelled = (
+            listed(session, admin, f"listed-{number}@guests.example") for number in range(5)
+        )
+        # Nobody has confirmed it, and nobody need to.
+        kept.uploaded_at = now() - LONG_AGO
+        for each in (young, long, done, cancelled):
+            confirm_import(session, each.id, by=admin)
+        # Carried on by its job, however long ago it was begun.
+        long.confirmed_at = now() - timedelta(hours=3)
+        cancel_import(session, cancelled.id, by=admin)
+        while advance_import(session, done.id):
+            pass
+        for each in (done, cancelled):
+            each.confirmed_at = now() - LONG_AGO
 
 
 def _people_without_account(database: Database, world: World) -> None:

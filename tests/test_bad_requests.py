@@ -11,8 +11,9 @@ from models import Database, Settings
 from tests.browser import Browser
 from tests.people import Team
 from tests.stack import Stack
-from webapp import LARGEST_FORM, create_app
+from webapp import create_app
 from webapp.bridge import WORKERS, pages
+from webapp.sizes import LARGEST_FORM
 
 UNFINISHED = "POST /login HTTP/1.1\r\nHost: {0}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 

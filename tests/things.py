@@ -15,6 +15,8 @@ from models import (
     Database,
     Grant,
     Group,
+    Import,
+    ImportRow,
     Invitation,
     Job,
     JobStatus,
@@ -77,8 +79,11 @@ class Making:
         invited = self._row(Membership, user_id=leaving.user_id, group="free", status="invited", name=self.secret)
         asked = {"membership_id": invited, "inviter_id": admin, "email_typed": leaving.email, "expires_at": _later()}
         sweep = self._row(Sweep, finished_at=now())
+        listed = self._row(Import, file_name=f"{self.secret}.csv", uploaded_by_id=admin)
+        row = {"email": leaving.email, "name": self.secret, "group": "free", "address": leaving.email}
+        self.session.execute(insert(ImportRow).values(import_id=listed, line=2, **row))
         job = self._row(Job, actor="expire", arguments={})
-        ids = {"job_id": job, "notification_id": told, "removal_id": removal.id, "sweep_id": sweep}
+        ids = {"job_id": job, "notification_id": told, "removal_id": removal.id, "sweep_id": sweep, "import_id": listed}
         return {**ids, "invitation_id": self._row(Invitation, **asked)}
 
     def _row(self, table: type[Base], **values: Any) -> int:

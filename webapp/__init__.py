@@ -15,9 +15,9 @@ from webapp.access import guard_views
 from webapp.display import show_pages
 from webapp.errors import answer_errors
 from webapp.shield import shield
+from webapp.sizes import LARGEST_FORM, bound_requests
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
-LARGEST_FORM = 1_000_000
 PAGES = (
     "accounts",
     "audit",
@@ -26,6 +26,7 @@ PAGES = (
     "dev",
     "direct",
     "health",
+    "imports",
     "notifications",
     "ops",
     "passwords",
@@ -62,6 +63,7 @@ def create_app(settings: Settings, database: Database) -> Flask:
     # Mending an address would lead to whatever host the request names: all links come from BASE_URL.
     app.url_map.merge_slashes = False
     shield(app, is_https=settings.is_https)
+    bound_requests(app, settings)
     guard_views(app, database)
     # After the guard, so that who may not act at all hears that, and not about tokens.
     csrf = CSRFProtect(app)

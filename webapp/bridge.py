@@ -8,6 +8,8 @@ from flask import Flask
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from webapp.sizes import largest_at
+
 WORKERS = 16
 # For a form of the largest size over a telephone.
 BODY_SECONDS = 60.0
@@ -24,12 +26,11 @@ def pages(app: Flask, *, patience: float = BODY_SECONDS) -> ASGIApp:
     No thread waits for what a request still has to say: else a few that say nothing would keep out everybody.
     """
     flask = cast(ASGIApp, WSGIMiddleware(app, workers=WORKERS))  # type: ignore[arg-type]
-    largest = int(app.config["MAX_CONTENT_LENGTH"])
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             async with asyncio.timeout(patience):
-                body = await _body(scope, receive, largest)
+                body = await _body(scope, receive, largest_at(app, scope.get("path", "")))
         except (TimeoutError, Incomplete) as error:
             status = 408 if isinstance(error, TimeoutError) else 400
             await PlainTextResponse(SENTENCE, status, headers={"Connection": "close"})(scope, receive, send)
@@ -40,7 +41,7 @@ def pages(app: Flask, *, patience: float = BODY_SECONDS) -> ASGIApp:
 
 
 async def _body(scope: Scope, receive: Receive, largest: int) -> bytes:
-    """Return what was sent, of more than the largest form its beginning. Raises Incomplete."""
+    """Return what was sent, of more than the largest that may be its beginning. Raises Incomplete."""
     body = bytearray()
     if _announced(scope) > largest:
         return bytes(body)

@@ -21,7 +21,7 @@ ASKED_AGAIN = (BadInput, Conflict, TooMany)
 SENTENCES = {
     404: "There is nothing here that you can open.",
     405: "This address does not answer that way.",
-    413: "This is too large to be sent here.",
+    413: "This is too large to be sent here: {most} MB are the most.",
     500: "Something went wrong on our side. Nothing was changed; please try again.",
 }
 
@@ -89,7 +89,8 @@ def _failed(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     if isinstance(error, MethodNotAllowed) and request.method in {"GET", "HEAD"}:
         return redirect(_page_of_the_form(), 303)
-    body, _ = _page(SENTENCES.get(status, "This request could not be understood."), status)
+    most = round((request.max_content_length or 0) / 1e6, 1)
+    body, _ = _page(SENTENCES.get(status, "This request could not be understood.").format(most=f"{most:g}"), status)
     return body, status, {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
 
 

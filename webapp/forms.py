@@ -1,5 +1,6 @@
 """What forms may hold: every field that comes in is checked here first."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -93,6 +94,15 @@ class InviteForm(Form):
 class DeleteForm(Form):
     ids: Ids = []
     confirm: str = ""
+
+
+class ImportForm(Form):
+    confirm: Line = ""
+
+    @property
+    def import_id(self) -> int | None:
+        """Which list is confirmed; None where the form leaves that open."""
+        return int(self.confirm) if re.fullmatch("[0-9]{1,18}", self.confirm) else None
 
 
 class CardForm(Form):

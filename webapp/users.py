@@ -2,8 +2,9 @@
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
 
-from models import Membership
+from models import Import, Membership
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import LARGEST_ID, Asked, InviteForm, end_of_day
@@ -15,6 +16,7 @@ from workflows.refusals import NotFound, Refusal
 from workflows.restore import former_access, lost_cards, restore_access
 
 pages = Blueprint("users", __name__, url_prefix="/a/<slug:slug>/settings")
+IMPORTS_SHOWN = 3
 GROUPS = (("free", "Free users"), ("member", "Members"), ("admin", "Admins"))
 
 
@@ -23,7 +25,9 @@ def users_page(refusal: Refusal | None = None) -> str:
     found = here()
     asked = Asked.read()
     seats, has_more = seats_of(found.session, found.by.account_id, wanted=asked.q, page=asked.page)
-    shown = {"seats": seats, "asked": asked, "has_more": has_more}
+    mine = select(Import).where(Import.account_id == found.by.account_id)
+    imports = found.session.scalars(mine.order_by(Import.id.desc()).limit(IMPORTS_SHOWN)).all()
+    shown = {"seats": seats, "asked": asked, "has_more": has_more, "imports": imports}
     return render_template("pages/users.html", refusal=refusal, groups=GROUPS, **shown)
 
 

@@ -1,13 +1,12 @@
 """Invite a person into an account; resend and cancel what was not answered (R1 to R9)."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import (
-    AuditEvent,
-    Delivery,
     Event,
     Group,
     Invitation,
@@ -25,6 +24,7 @@ from models import (
 from models.visible import one_line
 from workflows.address import normalise
 from workflows.close import close_invitations, expire_invitation_of
+from workflows.limit import hold_to_hour, hold_to_recipient, hold_to_resends, take_turn_to_mail
 from workflows.permissions import Action, permit
 from workflows.post import post
 from workflows.refusals import (
@@ -33,10 +33,8 @@ from workflows.refusals import (
     EndlessGroup,
     InvitationClosed,
     NotFound,
-    TooMany,
     UnknownGroup,
 )
-from workflows.turn import take_turn
 
 
 def invite(
@@ -54,26 +52,54 @@ def invite(
     Raises BadAddress, UnknownGroup, EndlessGroup, AlreadyMember, AlreadyInvited, TooMany.
     """
     permit(session, by, Action.INVITE)
-    address, wanted = normalise(email), _group(group)
+    address, wanted = normalise(email), known_group(group)
     if ends_at is not None and wanted is not Group.FREE:
         raise EndlessGroup
-    take_turn(session, mails_to(address), f"invitations by {by.id}")
-    _hold_to_limits(session, by, address)
+    take_turn_to_mail(session, address, by=by)
+    hold_to_hour(session, by)
+    return ask_in(session, address, by=by, typed=email.strip(), group=wanted, name=name, ends_at=ends_at)
+
+
+def ask_in(
+    session: Session,
+    address: str,
+    *,
+    by: Membership,
+    typed: str,
+    group: Group,
+    name: str,
+    ends_at: datetime | None = None,
+    import_id: int | None = None,
+) -> Invitation:
+    """Seat and mail an address whose turn the caller holds, for an admin who may, and return the invitation.
+
+    Raises AlreadyMember, AlreadyInvited, TooMany.
+    """
+    hold_to_recipient(session, address)
     insert_once(session, User, email=address)
     user_id = session.scalars(select(User.id).where(User.email == address)).one()
-    membership_id = _seat(session, by, user_id, address, group=wanted, name=one_line(name), ends_at=ends_at)
+    membership_id = _seat(session, by, user_id, address, group=group, name=one_line(name), ends_at=ends_at)
     invitation = Invitation(
         account_id=by.account_id,
         membership_id=membership_id,
         inviter_id=by.id,
-        email_typed=email.strip(),
+        email_typed=typed,
         expires_at=now() + timedelta(days=settings().invitation_days),
     )
     session.add(invitation)
     session.flush()
     _post_invitation(session, invitation, to=address)
-    record(session, Event.INVITATION_MADE, invitation.id, by=by, email=address, group=wanted)
+    source: dict[str, Any] = {} if import_id is None else {"import": import_id}
+    record(session, Event.INVITATION_MADE, invitation.id, by=by, email=address, group=group, **source)
     return invitation
+
+
+def known_group(typed: str) -> Group:
+    """Return the group of a name. Raises UnknownGroup."""
+    try:
+        return Group(typed)
+    except ValueError:
+        raise UnknownGroup(typed[:40]) from None
 
 
 def resend_invitation(session: Session, invitation_id: int, *, by: Membership) -> Invitation:
@@ -81,12 +107,12 @@ def resend_invitation(session: Session, invitation_id: int, *, by: Membership) -
     permit(session, by, Action.INVITE)
     address = _address_of(session, invitation_id, by)
     # Before the lock on the row, as whoever invites does it.
-    take_turn(session, mails_to(address))
+    take_turn_to_mail(session, address)
     invitation = _lock(session, invitation_id, by)
     if not invitation.is_open or invitation.expires_at <= now():
         raise InvitationClosed
-    _hold_to_resends(session, invitation)
-    _hold_to_recipient(session, address, apart_from=invitation.id)
+    hold_to_resends(session, invitation)
+    hold_to_recipient(session, address, apart_from=invitation.id)
     invitation.expires_at = now() + timedelta(days=settings().invitation_days)
     _post_invitation(session, invitation, to=address)
     record(session, Event.INVITATION_RESENT, invitation.id, by=by)
@@ -104,18 +130,6 @@ def cancel_invitation(session: Session, invitation_id: int, *, by: Membership) -
         record(session, Event.INVITATION_CANCELLED, invitation.id, by=by)
         announce(session, NewsKind.USERS, account_id=by.account_id)
     return invitation
-
-
-def mails_to(address: str) -> str:
-    """Return what whoever opens a seat for this address takes a turn at."""
-    return f"invitations to {address}"
-
-
-def _group(wanted: str) -> Group:
-    try:
-        return Group(wanted)
-    except ValueError:
-        raise UnknownGroup(wanted[:40]) from None
 
 
 def _seat(session: Session, by: Membership, user_id: int, address: str, **given: object) -> int:
@@ -162,35 +176,3 @@ def _address_of(session: Session, invitation_id: int, by: Membership) -> str:
     if address is None:
         raise NotFound
     return address
-
-
-def _hold_to_limits(session: Session, by: Membership, address: str) -> None:
-    hour_ago, limit = now() - timedelta(hours=1), settings().invitations_per_hour
-    made = select(func.count()).where(Invitation.inviter_id == by.id, Invitation.created_at > hour_ago)
-    if session.scalars(made).one() >= limit:
-        raise TooMany(f"You have invited {limit} people within the hour; try again later.")
-    _hold_to_recipient(session, address)
-
-
-def _hold_to_resends(session: Session, invitation: Invitation) -> None:
-    limit = settings().resends_per_day
-    resent = select(func.count()).where(
-        AuditEvent.account_id == invitation.account_id,
-        AuditEvent.event == Event.INVITATION_RESENT,
-        AuditEvent.object_id == invitation.id,
-        AuditEvent.at > now() - timedelta(days=1),
-    )
-    if session.scalars(resent).one() >= limit:
-        raise TooMany(f"This invitation was sent again {limit} times within a day; try again tomorrow.")
-
-
-def _hold_to_recipient(session: Session, address: str, *, apart_from: int = 0) -> None:
-    # An invitation's own resends have a limit of their own; this one bounds what all the others send (R9).
-    limit = settings().mails_per_recipient_day
-    mailed = select(func.count()).where(
-        Delivery.to_address == address,
-        Delivery.invitation_id != apart_from,
-        Delivery.queued_at > now() - timedelta(days=1),
-    )
-    if session.scalars(mailed).one() >= limit:
-        raise TooMany(f"This address was sent {limit} invitations within a day; try again tomorrow.")

@@ -47,6 +47,14 @@ class UnknownGroup(BadInput):
     """There is no group “{0}”; choose admin, member or free."""
 
 
+class BadFile(BadInput):
+    """This file cannot be taken: {0}"""
+
+
+class NobodyToInvite(BadInput):
+    """There is nobody in this list who could be invited."""
+
+
 class EmptyText(BadInput):
     """Write something first."""
 
@@ -105,6 +113,10 @@ class AlreadyInvited(Conflict):
 
 class InvitationClosed(Conflict):
     """This invitation is no longer open."""
+
+
+class ImportOver(Conflict):
+    """This list was cancelled or came to its end; send the file again."""
 
 
 class JustRevoked(Conflict):

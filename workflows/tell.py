@@ -33,6 +33,9 @@ SENTENCES: dict[Event, str] = {
     Event.REMOVAL_REQUESTED: "{who} removed {person} from the account",
     Event.REMOVAL_FINISHED: "All that {removed} could reach is closed: {closed}",
     Event.REMOVAL_UNDONE: "{who} undid the removal of {person}",
+    Event.IMPORT_BEGUN: "{who} began to invite {people} from the list “{file}”",
+    Event.IMPORT_CANCELLED: "{who} cancelled the list “{file}” after {invited} had been invited",
+    Event.IMPORT_FINISHED: "All of the list “{file}” is through: {invited} invited, {refused} refused{because}",
     Event.SWEEP_FINISHED: "{who} swept for dangling access and found {found}",
     Event.FINDING_REPAIRED: "{who} had a sweep's finding repaired: {repair}",
     Event.JOB_REPLAYED: "An operator let a job begin anew",
@@ -57,6 +60,7 @@ REASONS = {
     "card deleted": "the card was deleted",
     "ended": "the end date was reached",
     "restored": "as before the removal",
+    "stopped": "it stopped early, because its admin may not invite any more",
     "found by a sweep": "a sweep found it open",
 }
 
@@ -106,6 +110,10 @@ def _words(event: AuditEvent, about: Mapping[str, Any], names: Names) -> dict[st
         "closed": _closed(about) if event.event is Event.REMOVAL_FINISHED else "",
         "found": _count(sum(found.values()), "breach", "breaches") if found else "nothing",
         "repair": check.remedy if check else about.get("remedy", ""),
+        "file": about.get("file", "a list"),
+        "people": _count(about.get("people", 0), "person", "people"),
+        "invited": _count(about.get("invited", 0), "person", "people"),
+        "refused": str(about.get("refused", 0)),
         "because": _because(event.outcome),
     }
 

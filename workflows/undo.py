@@ -20,11 +20,10 @@ from models import (
     now,
     record,
 )
-from workflows.invite import mails_to
+from workflows.limit import take_turn_to_mail
 from workflows.permissions import Action, permit
 from workflows.refusals import NobodyReturns, NotFound, StillClosing, TooLateToUndo
 from workflows.restore import Lost, lost_cards, reopen
-from workflows.turn import take_turn
 
 HERE = "was invited again since"
 
@@ -81,7 +80,7 @@ def _hold(session: Session, removal: Removal) -> None:
     """Hold the people of the removal, and then the removal as it is now; meanwhile nobody invites them."""
     own = Membership.removal_id == removal.id
     addresses = session.scalars(select(User.email).join(Membership, Membership.user_id == User.id).where(own)).all()
-    take_turn(session, *map(mails_to, addresses))
+    take_turn_to_mail(session, *addresses)
     held = select(Membership).where(own).order_by(Membership.id).with_for_update(of=Membership, key_share=True)
     session.scalars(held.execution_options(populate_existing=True)).all()
     session.refresh(removal, with_for_update=True)

@@ -19,6 +19,7 @@ from models.settings import PREFIX
 from tests.databases import KINDS, databases
 from tests.races.duel import duel
 from tests.races.of_access import GrantWithRemoval, MentionWithRemoval, TwoRemovals
+from tests.races.of_imports import ImportWithImport
 from tests.races.of_invitations import ExpiryWithUse, JoinWithCancel, ResendWithUse, TwoInvitations, UseWithCancel
 from tests.races.of_undoing import TwoUndos, UndoWithInvitation, UndoWithRemoval
 from tests.races.race import Race
@@ -39,6 +40,7 @@ RACES: dict[str, type[Race]] = {
         UndoWithRemoval,
         TwoUndos,
         UndoWithInvitation,
+        ImportWithImport,
     )
 }
 FULL, SHORT = 500, 4

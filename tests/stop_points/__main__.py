@@ -23,6 +23,7 @@ CHOSEN = {
     **IMPATIENT,
     "NOTIFICATION_QUIET_SECONDS": "0",
     "CASCADE_BATCH": "4",
+    "IMPORT_BATCH": "2",
     # Nothing is too young to be found.
     "SWEEP_GRACE_MINUTES": "0",
     "SWEEP_REPAIR": ",".join(CHECKS),

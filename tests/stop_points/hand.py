@@ -31,7 +31,7 @@ durable = Durable(None)  # type: ignore[arg-type]  # the ledger comes with the d
 doorbell = Doorbell(middleware=[durable])
 dramatiq.set_broker(doorbell)
 
-from jobs import mail, removals, upkeep  # noqa: E402, F401
+from jobs import imports, mail, removals, upkeep  # noqa: E402, F401
 
 
 @contextmanager

@@ -20,12 +20,14 @@ from models import (
     Template,
     now,
 )
+from tests.importing import listed
 from tests.people import Lead, Person, Team, make_card, make_guest, make_team
 from tests.planting import BREACHES, plant
 from tests.rows import World, invitation_to, sign_in
 from workflows.activate import activate
 from workflows.cascade import advance_removal
 from workflows.converse import say, write_to_contact
+from workflows.enlist import confirm_import
 from workflows.invite import invite
 from workflows.post import post
 from workflows.restore import restore_access
@@ -45,6 +47,17 @@ Act = Callable[[Session], object]
 def inviting(database: Database) -> Act:
     team = make_team(database)
     return lambda session: invite(session, by=_member(session, team.admin), email=NEW, group="free", name="Nora")
+
+
+def importing(database: Database) -> Act:
+    team = make_team(database)
+    with database.transaction() as session:
+        invitation_to(session, team, NEW)
+        people = ["olga@people.example", "no address", "pia@people.example", "quinn@people.example"]
+        list_id = listed(session, _member(session, team.admin), *people).id
+        # Invited by somebody else since the list was looked at.
+        invitation_to(session, team, "pia@people.example")
+    return lambda session: confirm_import(session, list_id, by=_member(session, team.admin))
 
 
 def activating(database: Database) -> Act:
@@ -133,6 +146,7 @@ def delivering(database: Database) -> Act:
 
 STORIES: dict[str, Callable[[Database], Act]] = {
     "invite": inviting,
+    "import a list": importing,
     "accept: activate": activating,
     "accept: sign in": joining_by_sign_in,
     "grant by message": granting,

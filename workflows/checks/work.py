@@ -1,4 +1,4 @@
-"""Background work that came to a stand: removals, jobs and mails."""
+"""Background work that came to a stand: removals, imports, jobs and mails."""
 
 from datetime import datetime
 
@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 from models import (
     Delivery,
     DeliveryStatus,
+    Import,
+    ImportStatus,
     Job,
     JobStatus,
     Membership,
@@ -33,6 +35,19 @@ def _removal(at: datetime) -> Breaches:
         Removal.wanted,
         Removal.ended,
     ).where(Removal.status == RemovalStatus.RUNNING, ~is_in_hand(at))
+
+
+def _import(at: datetime) -> Breaches:
+    return select(
+        Import.id.label("object_id"),
+        Import.account_id.label("account_id"),
+        Import.file_name,
+        Import.confirmed_at,
+    ).where(
+        Import.status == ImportStatus.RUNNING,
+        Import.confirmed_at <= stale(at),
+        Import.id.not_in(at_work("carry_out_import", "import_id")),
+    )
 
 
 def _job(at: datetime) -> Breaches:
@@ -76,6 +91,10 @@ def _carry_on(session: Session, removal: Removal, /, *, at: datetime, by: Member
     enqueue(session, "carry_out_removal", account_id=removal.account_id, removal_id=removal.id)
 
 
+def _invite_on(session: Session, found: Import, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001
+    enqueue(session, "carry_out_import", account_id=found.account_id, import_id=found.id)
+
+
 def _ring(session: Session, job: Job, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001
     job.status, job.ring_at = JobStatus.WAITING, max(at, job.not_before)
     if job.not_before <= at:
@@ -96,6 +115,16 @@ CHECKS = [
         subject=Removal,
         find=_removal,
         mend=_carry_on,
+    ),
+    Check(
+        name="import_unfinished",
+        kind=SweepKind.WORK,
+        severity=Severity.MEDIUM,
+        breach="A list of people was confirmed, and no job invites those that are left.",
+        remedy="let a job carry it on",
+        subject=Import,
+        find=_import,
+        mend=_invite_on,
     ),
     Check(
         name="job_past_deadline",
