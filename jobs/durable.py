@@ -21,6 +21,7 @@ from jobs.broker import QUEUE, job_of
 from jobs.ledger import Claim, Ledger, Overtaken, hand_over
 from models.audit import request_id
 from models.logs import job_at_hand
+from models.spans import span
 from workflows.refusals import Refusal, WrongArguments
 
 logger = logging.getLogger(__name__)
@@ -138,8 +139,9 @@ def durable(
             if hand is None or hand[1].job_id != job_id:
                 raise Overtaken(job_id)
             ledger, claim = hand
-            _check(arguments, claim)
-            carry_out(function, ledger, claim)
+            with span(claim.actor, **{"guestlist.job_id": job_id, "guestlist.attempt": claim.attempts}):
+                _check(arguments, claim)
+                carry_out(function, ledger, claim)
 
         expected = (Refusal, Overtaken, *throws)
         declare = dramatiq.actor(queue_name=QUEUE, on_dead=on_dead, throws=expected, within=within)
