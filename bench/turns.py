@@ -1,7 +1,7 @@
 """Single invitations of one account while another imports very many: how long each waits, beside the limit.
 
-All go by HTTP's own workflow, in transactions of their own, to real worker processes, a clock and a mail sink; a wait
-is from the commit that wants a mail to the one that says it was sent.
+All are wanted by the workflow that the form calls, and go by real worker processes, a clock and a relay to a mail
+sink; a wait is from the wish to the commit that says the mail was sent.
 """
 
 import statistics

@@ -84,7 +84,7 @@ class Durable(dramatiq.Middleware):
         with suppress(Overtaken), self.ledger.database.transaction() as session:
             within = broker.actors[message.actor_name].options["within"]
             if self.ledger.fail(session, claim, exception, within=within):
-                logger.error("dead")
+                logger.error("%s is dead", claim.actor)
                 tell_of_death(broker, session, claim.actor, claim.arguments)
 
     def before_nack(self, broker: Broker, message: MessageProxy) -> None:
