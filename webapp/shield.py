@@ -1,4 +1,4 @@
-"""Headers that keep a page to itself, and an id for every request."""
+"""Headers that keep a page to itself, and an id and a span for every request."""
 
 import logging
 import re
@@ -22,7 +22,7 @@ POLICY = (
 
 
 def shield(app: Flask, *, is_https: bool) -> None:
-    """Name every request, and put the headers on every answer."""
+    """Name and time every request, and put the headers on every answer."""
     app.before_request(_name)
     app.add_template_global(request_id.get, "request_id")
     app.after_request(_cover)
