@@ -67,7 +67,8 @@ COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
 	$(COMPILE) -o requirements.lock
-	$(COMPILE) --extra test -c requirements.lock -o tests/requirements.lock
+	$(COMPILE) --extra otel --extra sentry -c requirements.lock -o requirements.watching.lock
+	$(COMPILE) --extra test -c requirements.watching.lock -o tests/requirements.lock
 
 readme: $(VENV)/test.stamp
 	$(BIN)/python -m tests.readme

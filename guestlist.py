@@ -19,8 +19,10 @@ from jobs.live import Live
 from models import Database, settings
 from models.formats import shown
 from models.logs import begin_log
+from models.reports import begin_reports
 from models.schema import is_current
 from models.settings import Misconfigured
+from models.spans import begin_spans
 from models.visible import visible
 from workflows.found import found_account
 from workflows.passwords import hash_password
@@ -146,6 +148,8 @@ def asgi() -> ASGIApp:
 
     supervisor.die_with_parent(signal.SIGKILL)
     begin_log(settings().log_level)
+    begin_reports(settings(), "web")
+    begin_spans(settings(), "web")
     database = _open()
     return create_root(settings(), database, create_app(settings(), database))
 

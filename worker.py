@@ -6,7 +6,7 @@ import dramatiq
 from dramatiq.middleware import TimeLimit
 
 from jobs import bell, broker, clock, durable, ledger, live, relay, supervisor
-from models import Database, logs, settings
+from models import Database, logs, reports, settings, spans
 
 # A job that takes longer than its lease would be done twice; it is stopped before.
 TIME_LIMIT = settings().job_lease_seconds * 800
@@ -16,6 +16,9 @@ LOOK_EVERY = 200
 # Asked politely it would wait for the dead: Dramatiq tells its parent when it has started, and waits to be heard.
 supervisor.die_with_parent(signal.SIGKILL)
 logs.begin_log(settings().log_level)
+PART = "clock" if __name__ == "__main__" else "worker"
+reports.begin_reports(settings(), PART)
+spans.begin_spans(settings(), PART)
 
 database = Database(settings().database)
 book = ledger.Ledger(database, settings())

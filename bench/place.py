@@ -60,14 +60,15 @@ def all_say(processes: list[Process], ready: str, count: int) -> bool:
 
 
 @contextmanager
-def place() -> Iterator[Place]:
-    """Make a place, and leave nothing of it behind."""
+def place(kind: str = "postgresql") -> Iterator[Place]:
+    """Make a place, on PostgreSQL or SQLite, and leave nothing of it behind."""
     with ExitStack() as closing:
         home = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="guestlist-bench-")))
         postgres, sink = Postgres(options=()), Sink()
         closing.callback(postgres.close)
         closing.callback(sink.close)
-        made = Place(home, postgres.create("bench"), sink, postgres.home / "log")
+        url = postgres.create("bench") if kind == "postgresql" else f"sqlite:///{home / 'guestlist.db'}"
+        made = Place(home, url, sink, postgres.home / "log")
         closing.callback(made.database.close)
         closing.enter_context(made.running([sys.executable, "-m", "jobs.embedded"]))
         until(settings().valkey_socket.exists, what="Valkey")

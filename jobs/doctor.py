@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import httpx
 import redis
 from sqlalchemy import select
 
@@ -21,6 +22,8 @@ from models.news import CHANNEL
 from models.schema import is_current
 from models.settings import Misconfigured, Settings
 from workflows.checks import require_known
+
+WATCHER_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,17 @@ def mail_server(chosen: Settings) -> str:
     return f"{url.hostname} answers" + (", and took the sign-in" if url.username else "")
 
 
+def watchers(chosen: Settings) -> str:
+    wanted = {name: url for name in ("sentry_dsn", "otel_endpoint") if (url := getattr(chosen, name))}
+    for name, url in wanted.items():
+        server = f"{urlsplit(url).scheme}://{urlsplit(url).netloc.rpartition('@')[2]}"
+        try:
+            httpx.head(server, timeout=WATCHER_SECONDS)
+        except httpx.TransportError as error:
+            raise Ailment(f"{server} cannot be reached ({first_line(error)}): {mend(name, url)}") from error
+    return f"{len(wanted)} answer" if wanted else "neither Sentry nor OpenTelemetry is told anything"
+
+
 PARTS: Sequence[Callable[[Settings], str]] = (
     secret_key,
     data_directory,
@@ -133,6 +147,7 @@ PARTS: Sequence[Callable[[Settings], str]] = (
     redis_keeps,
     live_events,
     mail_server,
+    watchers,
     clock,
     sweeps,
     queues,

@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import timedelta
@@ -13,6 +13,7 @@ import dramatiq
 from dramatiq import Actor, Broker, Worker
 from dramatiq.broker import MessageProxy
 from dramatiq.middleware import SkipMessage
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -20,7 +21,8 @@ from jobs.broker import QUEUE, job_of
 from jobs.ledger import Claim, Ledger, Overtaken, hand_over
 from models.audit import request_id
 from models.logs import job_at_hand
-from workflows.refusals import Refusal
+from models.spans import span
+from workflows.refusals import Refusal, WrongArguments
 
 logger = logging.getLogger(__name__)
 _in_hand: ContextVar[tuple[Ledger, Claim] | None] = ContextVar("in_hand", default=None)
@@ -80,9 +82,9 @@ class Durable(dramatiq.Middleware):
         _, claim = hand
         logger.warning("attempt %d failed: %s", claim.attempts, type(exception).__name__)
         with suppress(Overtaken), self.ledger.database.transaction() as session:
-            within = broker.actors[message.actor_name].options.get("within")
-            if self.ledger.fail(session, claim, exception, within=timedelta.max if within is None else within):
-                logger.error("dead")
+            within = broker.actors[message.actor_name].options["within"]
+            if self.ledger.fail(session, claim, exception, within=within):
+                logger.error("%s is dead", claim.actor)
                 tell_of_death(broker, session, claim.actor, claim.arguments)
 
     def before_nack(self, broker: Broker, message: MessageProxy) -> None:
@@ -114,33 +116,53 @@ def tell_of_death(broker: Broker, session: Session, actor: str, arguments: dict[
 
 def durable(
     *,
+    within: timedelta,
     on_dead: Callable[..., object] | None = None,
     throws: tuple[type[Exception], ...] = (),
-    within: timedelta | None = None,
 ) -> Callable[[Callable[..., Any]], Actor[[int], None]]:
     """Make `function(session, **arguments)` an actor that carries out the recorded jobs of its name.
 
     It runs in one transaction, which ends the job as well. A generator function yields once, a callable that
     runs after that transaction, and gets its result back; the Writes that it then returns end the job with them.
+    `within` is the deadline of this kind: what still fails so long after it was due is not tried again.
     `on_dead(session, **arguments)` is called when a job dies; errors in `throws` are expected, and logged without
-    a traceback. `within` is the deadline of this kind: what still fails so long after it was due is not tried again.
+    a traceback. Arguments that are not those of the function are a refusal.
     """
 
     def decorate(function: Callable[..., Any]) -> Actor[[int], None]:
         carry_out = _in_halves if inspect.isgeneratorfunction(function) else _whole
+        arguments = _arguments(function)
 
         @wraps(function)
         def perform(job_id: int) -> None:
             hand = _in_hand.get()
             if hand is None or hand[1].job_id != job_id:
                 raise Overtaken(job_id)
-            carry_out(function, *hand)
+            ledger, claim = hand
+            with span(claim.actor, **{"guestlist.job_id": job_id, "guestlist.attempt": claim.attempts}):
+                _check(arguments, claim)
+                carry_out(function, ledger, claim)
 
         expected = (Refusal, Overtaken, *throws)
         declare = dramatiq.actor(queue_name=QUEUE, on_dead=on_dead, throws=expected, within=within)
         return declare(perform)
 
     return decorate
+
+
+def _arguments(function: Callable[..., Any]) -> type[BaseModel]:
+    """Return the model of what a function takes beside its session."""
+    known = list(inspect.signature(function).parameters.values())[1:]
+    fields: Mapping[str, Any] = {each.name: (each.annotation, ...) for each in known}
+    return create_model(function.__name__, __config__=ConfigDict(extra="forbid", strict=True), **fields)
+
+
+def _check(arguments: type[BaseModel], claim: Claim) -> None:
+    try:
+        arguments.model_validate(claim.arguments)
+    except ValidationError as error:
+        wrong = error.errors(include_input=False)[0]
+        raise WrongArguments(claim.actor, f"{wrong['loc'][0]}: {wrong['msg']}") from None
 
 
 def _whole(function: Callable[..., Any], ledger: Ledger, claim: Claim) -> None:

@@ -13,7 +13,7 @@ from workflows.deliver import Outcome, give_up, prepare, settle
 
 
 # As long as mail servers try among themselves.
-@durable(on_dead=give_up, throws=(mailer.MailTrouble,), within=timedelta(days=5))
+@durable(within=timedelta(days=5), on_dead=give_up, throws=(mailer.MailTrouble,))
 def deliver(session: Session, *, delivery_id: int) -> Generator[Callable[[], Outcome], Outcome, list[Writes] | None]:
     """Send one mail, if it is still wanted, between two transactions."""
     letter = prepare(session, delivery_id)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from jobs.connection import Connection, answer, is_broken
 from jobs.render import render
 from models import DeliveryStatus, settings
+from models.spans import span
 from models.visible import visible
 from workflows.compose import Letter
 from workflows.deliver import SENT, Outcome
@@ -42,7 +43,8 @@ class MailServerRefusesUs(MailServerAway):
 def send(letter: Letter) -> Outcome:
     """Hand the letter over, and return what the server finally said. Raises MailTrouble while that is open."""
     mail = render(letter)
-    return _speak(lambda connection: connection.send(mail))
+    with span("mail"):
+        return _speak(lambda connection: connection.send(mail))
 
 
 def probe() -> None:

@@ -2,6 +2,7 @@
 
 import os
 from email.utils import parseaddr
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import SplitResult, urlsplit
@@ -85,6 +86,27 @@ def _file(value: Path | None) -> Path | None:
     return value
 
 
+def _dsn(value: str) -> str:
+    parts = urlsplit(value)
+    if value and not (parts.username and parts.path.rpartition("/")[2].isdecimal()):
+        raise ValueError("needs a key and the number of a project, as in https://key@sentry.example/1")
+    return value
+
+
+def _with(package: str, module: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value:
+            try:
+                import_module(module)
+            except ImportError:
+                raise ValueError(
+                    f"needs the package {package}; README.md says under Watching how to install it"
+                ) from None
+        return value
+
+    return AfterValidator(check)
+
+
 def _by_commas(value: object) -> object:
     return [part.strip().lower() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
@@ -100,6 +122,17 @@ BrokerUrl = Annotated[
 RedisUrl = Annotated[str, _url("redis", "rediss", "unix", example="redis://:password@redis.example:6379/0")]
 SmtpUrl = Annotated[
     str, _url("smtp", "smtp+starttls", "smtps", example="smtp+starttls://user:password@mail.example:587")
+]
+SentryDsn = Annotated[
+    str,
+    _url("http", "https", example="https://key@sentry.example/1"),
+    AfterValidator(_dsn),
+    _with("sentry-sdk", "sentry_sdk"),
+]
+OtelEndpoint = Annotated[
+    str,
+    _url("http", "https", example="http://collector.example:4318"),
+    _with("opentelemetry-exporter-otlp-proto-http", "opentelemetry.exporter.otlp.proto.http.trace_exporter"),
 ]
 BaseUrl = Annotated[str, _url("http", "https", example="https://crm.example"), AfterValidator(_whole_host)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]

@@ -24,8 +24,10 @@ from models.formats import (
     HostAndPort,
     Mailbox,
     Names,
+    OtelEndpoint,
     RedisUrl,
     SecretKey,
+    SentryDsn,
     SmtpUrl,
     wish,
 )
@@ -108,6 +110,10 @@ class Settings(BaseSettings):
     dormant_days: int = Field(90, ge=1, description="Days without grant and activity after which a guest is reported")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much the logs say")
+    sentry_dsn: SentryDsn = Field("", description="Where faults are reported to, as Sentry names it; empty: nowhere")
+    otel_endpoint: OtelEndpoint = Field(
+        "", description="OpenTelemetry collector (OTLP over HTTP) that spans are told to; empty: none"
+    )
 
     @property
     def is_https(self) -> bool:

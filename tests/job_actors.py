@@ -14,6 +14,7 @@ from models import AuditEvent, Event, Writes, in_lines, lines_about, record, set
 from workflows.refusals import NotFound
 
 BATCHES = 4
+A_DAY = timedelta(days=1)
 PATIENCE = 3
 NOTED = lines_about(select(bindparam("number", type_=BigInteger), cast(null(), BigInteger).label("account")))
 
@@ -28,12 +29,12 @@ def give_up(session: Session, *, number: int) -> None:
     record(session, Event.DELIVERY_FAILED, number)
 
 
-@durable()
+@durable(within=A_DAY)
 def note(session: Session, *, number: int) -> None:
     record(session, Event.CARD_CREATED, number)
 
 
-@durable()
+@durable(within=A_DAY)
 def linger(session: Session, *, number: int) -> None:
     """Stay for ever at the first attempt."""
     record(session, Event.CARD_CREATED, number)
@@ -41,21 +42,21 @@ def linger(session: Session, *, number: int) -> None:
         time.sleep(600)
 
 
-@durable()
+@durable(within=A_DAY)
 def dawdle(session: Session, *, number: int) -> Generator[Callable[[], None], None, list[Writes]]:  # noqa: ARG001
     """Take longer than a lease at the first attempt, outside any transaction."""
     yield lambda: None if _was_here(number) else _wait()
     return [_noted(number)]
 
 
-@durable()
+@durable(within=A_DAY)
 def doze(session: Session, *, number: int) -> Generator[Callable[[], None], None, list[Writes]]:  # noqa: ARG001
     """Take a while, but not long."""
     yield lambda: time.sleep(1)
     return [_noted(number)]
 
 
-@durable()
+@durable(within=A_DAY)
 def fetch(session: Session, *, number: int) -> Generator[Callable[[], int], int, list[Writes]]:
     """Look outside whether the database is free to be written, then note what was seen."""
     record(session, Event.INVITATION_MADE, number)
@@ -63,7 +64,7 @@ def fetch(session: Session, *, number: int) -> Generator[Callable[[], int], int,
     return [_noted(answer)]
 
 
-@durable(on_dead=give_up)
+@durable(within=A_DAY, on_dead=give_up)
 def stumble(session: Session, *, number: int) -> None:
     """Fail, after a change that must not stand."""
     record(session, Event.CARD_CREATED, number)
@@ -71,18 +72,18 @@ def stumble(session: Session, *, number: int) -> None:
     raise ValueError(f"stumbled over {number}")
 
 
-@durable(on_dead=give_up)
+@durable(within=A_DAY, on_dead=give_up)
 def refuse(session: Session, *, number: int) -> None:  # noqa: ARG001
     raise NotFound
 
 
-@durable(throws=(Passing,), within=timedelta(0), on_dead=give_up)
+@durable(within=timedelta(0), throws=(Passing,), on_dead=give_up)
 def hurry(session: Session, *, number: int) -> None:  # noqa: ARG001
     """Fail past the deadline, for a reason that does not count."""
     raise Passing
 
 
-@durable(throws=(Passing,))
+@durable(within=A_DAY, throws=(Passing,))
 def wait_out(session: Session, *, number: int) -> None:
     """Fail more often than attempts are allowed, but for reasons that do not count."""
     tries = settings().data_dir / f"tries-{number}"
@@ -93,7 +94,7 @@ def wait_out(session: Session, *, number: int) -> None:
     record(session, Event.CARD_CREATED, number)
 
 
-@durable()
+@durable(within=A_DAY)
 def go_on(session: Session, *, number: int) -> type[Again] | None:
     """Do one of several batches."""
     record(session, Event.CARD_CREATED, number)

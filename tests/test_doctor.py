@@ -1,19 +1,23 @@
 """`guestlist doctor`: what is well, what is wrong, and what mends it."""
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 from sqlalchemy import text
 
 from jobs import doctor
 from models import Account, Database, Job, JobStatus, SweepKind, Tick, now
-from models.settings import Settings
+from models.settings import Settings, load
+from tests.process import Process, until
+from tests.receiver import receiver
 from tests.stack import Stack
-from tests.terminal import guestlist
+from tests.terminal import clean_env, guestlist
 
 NOWHERE = "127.0.0.1:1"
 LONG_AGO = timedelta(days=40)
@@ -49,7 +53,9 @@ def test_doctor_exits_with_1_and_says_each_thing_in_a_line(tmp_path: Path) -> No
     assert all("GUESTLIST_" in line or "`guestlist " in line for line in lines if line.startswith("WRONG"))
 
 
-@pytest.mark.parametrize("chosen", [{"secret_key": "short"}, {"sweep_repair": "grant_past"}, {"purge_cron": "x"}])
+@pytest.mark.parametrize(
+    "chosen", [{"secret_key": "short"}, {"sweep_repair": "grant_past"}, {"purge_cron": "x"}, {"sentry_dsn": "x"}]
+)
 def test_doctor_names_a_bad_setting(wrong: Callable[..., str], chosen: dict[str, str]) -> None:
     assert f"GUESTLIST_{next(iter(chosen)).upper()}: " in wrong(doctor.secret_key, **chosen)
 
@@ -68,6 +74,8 @@ def test_doctor_names_a_bad_setting(wrong: Callable[..., str], chosen: dict[str,
         (doctor.live_events, {"redis_url": f"redis://{NOWHERE}"}, "check GUESTLIST_REDIS_URL"),
         (doctor.live_events, {"broker_url": f"amqp://{NOWHERE}"}, "set GUESTLIST_REDIS_URL"),
         (doctor.mail_server, {"smtp_url": f"smtp://x:tell-nobody@{NOWHERE}"}, "check GUESTLIST_SMTP_URL"),
+        (doctor.watchers, {"sentry_dsn": f"http://tell-nobody@{NOWHERE}/1"}, "check GUESTLIST_SENTRY_DSN"),
+        (doctor.watchers, {"otel_endpoint": f"http://{NOWHERE}"}, "check GUESTLIST_OTEL_ENDPOINT"),
         (doctor.mail_server, {}, "run `guestlist up`, or set GUESTLIST_SMTP_URL"),
     ],
 )
@@ -126,6 +134,27 @@ def test_doctor_finds_a_redis_that_forgets(stack: Stack) -> None:
             server.config_set("maxmemory-policy", "noeviction")
     assert not line.is_well
     assert "allkeys-lru" in line.says and "set maxmemory-policy to noeviction" in line.says
+
+
+def test_doctor_finds_a_redis_that_cannot_write(wrong: Callable[..., str], tmp_path: Path) -> None:
+    env = clean_env(DATA_DIR=str(tmp_path))
+    running = Process(sys.executable, "-m", "jobs.embedded", env=env, log=tmp_path / "log").start()
+    socket = load(data_dir=tmp_path).valkey_socket
+    until(socket.exists, what="Valkey")
+    with redis.Redis.from_url(f"unix://{socket}") as server:
+        # As on a full disk: no file may grow any more.
+        psutil.Process(running.inner.pid).rlimit(psutil.RLIMIT_FSIZE, (0, psutil.RLIM_INFINITY))
+        server.set("a", "b")
+        until(lambda: server.info("persistence")["aof_last_write_status"] == "err", what="a failed write")
+    assert "cannot write its append-only file: look at its disk" in wrong(doctor.redis_keeps)
+    running.kill()
+
+
+def test_doctor_finds_watchers_that_answer(choose: Callable[..., None]) -> None:
+    with receiver() as running:
+        choose(sentry_dsn=running.dsn, otel_endpoint=running.url)
+        line = list(doctor.examine([doctor.watchers]))[-1]
+    assert (line.is_well, line.says) == (True, "2 answer")
 
 
 def _url(database: Database) -> str:

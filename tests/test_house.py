@@ -23,12 +23,14 @@ OURS = ("models", "workflows", "jobs", "webapp")
 ACTORS = """
 import inspect, json, worker
 actors = worker.doorbell.actors.values()
-print(json.dumps({actor.actor_name: list(inspect.signature(actor.fn).parameters) for actor in actors}))
+takes = {actor.actor_name: list(inspect.signature(actor.fn).parameters) for actor in actors}
+within = {actor.actor_name: actor.options["within"].total_seconds() for actor in actors}
+print(json.dumps({"takes": takes, "within": within}))
 """
 
 
 def test_every_job_that_is_recorded_has_an_actor_that_takes_its_arguments() -> None:
-    actors = json.loads(run(sys.executable, "-c", ACTORS))
+    actors = json.loads(run(sys.executable, "-c", ACTORS))["takes"]
     recorded = list(enqueued())
     assert recorded
     for where, actor, arguments in recorded:
@@ -36,6 +38,13 @@ def test_every_job_that_is_recorded_has_an_actor_that_takes_its_arguments() -> N
         assert actors[actor] == ["session", *arguments], where
     wanted = {actor for _, actor, _ in recorded}
     assert set(actors) == wanted, "an actor that nobody asks for"
+
+
+def test_r73_every_kind_of_job_has_a_deadline_of_its_own() -> None:
+    within = json.loads(run(sys.executable, "-c", ACTORS))["within"]
+    assert set(within) == {actor for _, actor, _ in enqueued()}
+    # Less than a minute would be no time to try again in; what is older than a month nobody waits for.
+    assert all(60 < seconds < 30 * 86400 for seconds in within.values())
 
 
 def test_imports_run_downward_only() -> None:

@@ -1,11 +1,15 @@
 """A recorded job is carried out once, and what fails is tried again, given up, or put off."""
 
+import json
 from datetime import timedelta
 
+import pytest
+from click.testing import CliRunner
 from sqlalchemy import delete, update
 
+from guestlist import cli
 from jobs.broker import ring
-from models import Event, Job, JobStatus, Pause, now
+from models import Event, Job, JobStatus, Pause, enqueue, now
 from models.job import HEAD_START
 from tests.process import until
 from tests.yard import ATTEMPTS, Yard
@@ -77,6 +81,59 @@ def test_a_job_whose_actor_is_gone_is_dead_not_lost(yard: Yard) -> None:
     dead = yard.ended(yard.want("vanished"))
 
     assert (dead.status, dead.last_error) == (JobStatus.DEAD, "There is no actor 'vanished'.")
+
+
+def test_r73_a_dead_letter_tells_its_arguments_and_traceback_and_is_replayed_or_discarded_by_command(
+    yard: Yard,
+) -> None:
+    dead = [yard.ended(yard.want(actor)) for actor in ("stumble", "vanished")]
+    shown = {each["id"]: each for each in json.loads(said(yard, "list", "--state", "dead", "--json"))["jobs"]}
+    stumbled, vanished = (shown[job.id] for job in dead)
+    assert stumbled["arguments"] == {"number": dead[0].arguments["number"]}
+    assert f"ValueError: stumbled over {dead[0].arguments['number']}" in stumbled["last_error"]
+    assert "tests/job_actors.py" in stumbled["last_error"]
+    assert vanished["last_error"] == "There is no actor 'vanished'."
+
+    ids = [str(job.id) for job in dead]
+    assert said(yard, "replay", *ids) == "2 replayed."
+    # Nothing has been mended: both are dead again, and neither is lost.
+    assert [(yard.ended(job).status, yard.see(job).attempts) for job in dead] == [
+        (JobStatus.DEAD, ATTEMPTS),
+        (JobStatus.DEAD, 0),
+    ]
+    assert said(yard, "discard", *ids) == "2 discarded."
+    assert {yard.see(job).status for job in dead} == {JobStatus.DISCARDED}
+
+
+@pytest.mark.parametrize("given", [{}, {"number": "one"}, {"number": 1, "other": 2}], ids=str)
+def test_a_job_with_arguments_of_another_kind_is_dead_at_once_and_says_why(
+    yard: Yard, given: dict[str, object]
+) -> None:
+    with yard.database.transaction() as session:
+        job = enqueue(session, "note", **given)
+    dead = yard.ended(job)
+    assert (dead.status, dead.attempts) == (JobStatus.DEAD, 1)
+    assert "WrongArguments: ('note', " in dead.last_error
+    assert ("other: " if "other" in given else "number: ") in dead.last_error
+
+
+def test_r73_every_kind_is_paused_and_resumed_by_command(yard: Yard) -> None:
+    assert said(yard, "pause") == "Every kind is paused."
+    try:
+        jobs = [yard.want(actor) for actor in ("note", "go_on")]
+        until(lambda: yard.broker.do_qsize("default") == 0, what="every bell to be answered")
+        assert "Paused: every kind." in said(yard, "list")
+        assert {yard.see(job).attempts for job in jobs} == {0}
+    finally:
+        assert said(yard, "resume") == "Every kind goes on."
+    assert {yard.ended(job).status for job in jobs} == {JobStatus.DONE}
+
+
+def said(yard: Yard, *arguments: str) -> str:
+    """Return what `guestlist jobs` says."""
+    done = CliRunner().invoke(cli, ["jobs", *arguments], obj=lambda: yard.database)
+    assert done.exit_code == 0, done.output
+    return done.output.strip()
 
 
 def test_a_delayed_job_waits_for_its_time(yard: Yard) -> None:

@@ -81,6 +81,21 @@ def test_pauses_double_to_an_hour(database: Database) -> None:
         assert pause == pytest.approx(min(5 * 2**number, 3600), rel=0.21)
 
 
+def test_what_fails_at_once_is_not_tried_again_at_once(database: Database) -> None:
+    ledger = Ledger(database, load(job_pause_seconds=100))
+    with database.transaction() as session:
+        jobs = [enqueue(session, "note", number=number) for number in range(20)]
+    for job in jobs:
+        claim = ledger.claim(job.id)
+        with database.transaction() as session:
+            ledger.fail(session, claim, ValueError())
+    with database.reading() as session:
+        due = sorted(session.scalars(select(Job.not_before)))
+    # Spread over a good part of the pause, no two of them together.
+    assert len(set(due)) == len(jobs)
+    assert (due[-1] - due[0]).total_seconds() > 10
+
+
 def test_what_is_long_done_is_forgotten_in_batches_and_dead_letters_are_kept(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

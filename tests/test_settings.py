@@ -47,6 +47,15 @@ NOWHERE = "127.0.0.1:1"
         ({"BIND": "0.0.0.0:abc"}, "GUESTLIST_BIND: must be host:port, as in 0.0.0.0:8000; it is"),
         ({"BASE_URL": "https://guests.example/here?x=1"}, "GUESTLIST_BASE_URL: must be scheme, host and port"),
         ({"BASE_URL": "http://[x"}, "GUESTLIST_BASE_URL: has no host, or a port"),
+        (
+            {"SENTRY_DSN": "sentry.example"},
+            "GUESTLIST_SENTRY_DSN: must begin with http:// or https://, as in https://key@",
+        ),
+        (
+            {"SENTRY_DSN": "https://sentry.example/1"},
+            "GUESTLIST_SENTRY_DSN: needs a key and the number of a project, as",
+        ),
+        ({"OTEL_ENDPOINT": "collector:4318"}, "GUESTLIST_OTEL_ENDPOINT: must begin with http:// or https://, as in"),
         ({"MAIL_FROM": "nobody"}, "GUESTLIST_MAIL_FROM: must be an address, as in Acme <crm@acme.example>; it is"),
         ({"SMTP_CA_FILE": "/nowhere"}, "GUESTLIST_SMTP_CA_FILE: there is no file /nowhere; name one"),
         (

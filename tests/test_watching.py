@@ -1,10 +1,13 @@
 """What those who run the product are told: metrics for Prometheus, and what is wrong with which part."""
 
+import json
 from datetime import timedelta
 
+from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
+from guestlist import cli
 from models import Database, Delivery, DeliveryStatus, Finding, Job, JobStatus, Settings, Severity, Sweep, Tick, now
 from tests.inviting import fresh
 from tests.listening import listening
@@ -93,15 +96,22 @@ def test_readyz_names_what_is_wrong_by_part(database: Database) -> None:
     assert answer.status_code == 200
     away = "Redis does not answer; pages show changes when they are loaded"
     assert answer.json == {
-        "status": "impaired", "database": "ok", "live_events": away, "workers": "ok", "sweeps": "ok",
+        "status": "impaired", "database": "ok", "live_events": away,
+        "workers": "ok", "mail": "ok", "dead_letters": "ok", "sweeps": "ok",
     }  # fmt: skip
 
     with database.transaction() as session:
         session.add(Job(actor="deliver", not_before=now() - 5 * A_MINUTE, ring_at=now()))
         due_at, overdue_at = now() - 60 * A_MINUTE, now() - 40 * A_MINUTE
         session.add(Tick(schedule="sweep-access", due_at=due_at, overdue_at=overdue_at))
+        session.add(Job(actor="expire", status=JobStatus.DEAD))
+        tried = {"actor": "deliver", "due_at": now() - 10 * A_MINUTE, "last_error": "MailServerAway: gone"}
+        session.add(Job(**tried, not_before=now() + A_MINUTE, ring_at=now() + A_MINUTE))
     wrong = client.get("/readyz").json
     assert "a job is due for 3" in wrong["workers"]
+    assert "a mail is tried again for 6" in wrong["mail"]
+    assert "`guestlist doctor`" in wrong["mail"]
+    assert wrong["dead_letters"].startswith("1 wait")
     assert wrong["sweeps"] == "none has succeeded for twice its period: access"
 
     with database.engine.begin() as raw:
@@ -109,6 +119,40 @@ def test_readyz_names_what_is_wrong_by_part(database: Database) -> None:
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["status"]) == (503, "unavailable")
     assert "guestlist migrate" in answer.json["database"]
+
+
+def test_readyz_takes_a_long_line_and_a_mail_put_off_for_no_trouble(database: Database) -> None:
+    long_ago = now() - 10 * A_MINUTE
+    with database.transaction() as session:
+        session.add(Job(actor="expire", not_before=long_ago, due_at=long_ago, ring_at=now()))
+        session.add(Job(actor="expire", status=JobStatus.DONE, started_at=now(), finished_at=now()))
+        session.add(Job(actor="deliver", due_at=long_ago, not_before=now(), ring_at=now(), last_error="451 later"))
+        sent = {"status": DeliveryStatus.SENT, "ended_at": now()}
+        session.add(Delivery(to_address="a@x.example", mail_id="<1>", **sent))
+    answer = create_app(NOWHERE, database).test_client().get("/readyz").json
+    assert {answer[part] for part in ("workers", "mail", "dead_letters")} == {"ok"}
+
+
+def test_r60_a_sweep_that_stopped_being_made_is_a_finding_a_metric_and_named(database: Database) -> None:
+    with database.transaction() as session:
+        due_at = now() - 60 * A_MINUTE
+        session.add(Tick(schedule="sweep-invitations", due_at=due_at, overdue_at=due_at + 30 * A_MINUTE))
+    client = create_app(NOWHERE, database).test_client()
+    assert client.get("/readyz").json["sweeps"] == "none has succeeded for twice its period: invitations"
+    assert read(client.get("/metrics").text)["guestlist_sweep_overdue", frozenset({"invitations"})] == 1
+    found = CliRunner().invoke(cli, ["sweep", "--json"], obj=lambda: database)
+    assert [(each["check"], each["severity"]) for each in json.loads(found.output)["findings"]] == [
+        ("invitations_sweep_overdue", "high")
+    ]
+
+
+def test_r60_missed_runs_that_were_caught_up_are_counted_for_a_day(database: Database) -> None:
+    with database.transaction() as session:
+        for hours, is_catch_up in ((1, True), (2, True), (3, False), (30, True)):
+            session.add(Tick(schedule="purge", due_at=now() - timedelta(hours=hours), is_catch_up=is_catch_up))
+    seen = read(create_app(NOWHERE, database).test_client().get("/metrics").text)
+    counted = {each: seen["guestlist_schedule_missed_runs", frozenset({each})] for each in ("purge", "expire")}
+    assert counted == {"purge": 2, "expire": 0}
 
 
 def test_readyz_is_no_where_the_database_is_away() -> None:

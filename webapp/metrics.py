@@ -13,11 +13,23 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Select, and_, case, extract, func, or_, select
 from sqlalchemy.orm import Session
 
-from models import Delivery, DeliveryStatus, Finding, Job, JobStatus, Removal, RemovalStatus, Sweep, SweepKind, now
+from models import (
+    Delivery,
+    DeliveryStatus,
+    Finding,
+    Job,
+    JobStatus,
+    Removal,
+    RemovalStatus,
+    Sweep,
+    SweepKind,
+    Tick,
+    now,
+)
 from workflows.checks import CHECKS
 from workflows.checks.schedules import is_overdue, last_success
 
-RECENT = timedelta(minutes=5)
+RECENT, A_DAY = timedelta(minutes=5), timedelta(days=1)
 # Of a flood of jobs the newest tell enough; those long done are not looked at.
 NEWEST = 100_000
 STANDING = (JobStatus.WAITING, JobStatus.RUNNING, JobStatus.DEAD)
@@ -122,6 +134,17 @@ class Records(Collector):
             overdue.add_metric([kind], is_overdue(self.session, kind, at))
         yield succeeded
         yield overdue
+        yield self._missed(at, last)
+
+    def _missed(self, at: datetime, schedules: Iterable[str]) -> Metric:
+        name = "guestlist_schedule_missed_runs"
+        gauge = GaugeMetricFamily(name, "Runs of the last day that were missed and caught up", labels=["schedule"])
+        ticks = select(Tick.schedule, func.count()).where(Tick.due_at.between(at - A_DAY, at), Tick.is_catch_up)
+        of_known = ticks.where(Tick.schedule.in_(schedules)).group_by(Tick.schedule)
+        counts = {schedule: count for schedule, count in self.session.execute(of_known)}
+        for schedule in schedules:
+            gauge.add_metric([schedule], counts.get(schedule, 0))
+        return gauge
 
     def _by_status(self, name: str, text: str, table: Any, statuses: Iterable[str]) -> Metric:  # noqa: ANN401
         gauge = GaugeMetricFamily(name, text, labels=["status"])

@@ -67,6 +67,10 @@ class BadEndDate(BadInput):
     """“{0}” is not a date in the future, written as year-month-day."""
 
 
+class WrongArguments(BadInput):
+    """A job of kind {0} does not take these arguments: {1}."""
+
+
 class EndlessGroup(BadInput):
     """Only free users can have an end date."""
 
