@@ -32,6 +32,7 @@ PAGES = (
     "passwords",
     "removals",
     "sign_in",
+    "sign_ins",
     "sweeps",
     "talk",
     "unsubscribe",
