@@ -38,7 +38,11 @@ class Client(SMTPClientWithResponse):
     def getreply(self) -> tuple[int, bytes]:
         if self.sock is not None:
             self.sock.settimeout(max(0.1, min(settings().smtp_timeout, self.deadline - time.monotonic())))
-        return super().getreply()
+        try:
+            return super().getreply()
+        except smtplib.SMTPResponseException as error:
+            # The library hangs up where an answer's line has no end; nothing was refused by that.
+            raise smtplib.SMTPServerDisconnected("The mail server's answer has no end") from error
 
     def data(self, msg: Any) -> tuple[int, bytes]:  # noqa: ANN401
         self.has_handed_over = True

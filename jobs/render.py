@@ -22,11 +22,10 @@ from workflows.compose import Letter
 TEMPLATES = Path(__file__).parent.parent / "templates" / "email"
 LONGEST_NAME = 80
 LONGEST_SUBJECT = 150
-# What mail programs turn into a link without being asked.
-LINKABLE = re.compile(r"(?<=://)|(?<=\w)(?=\.[^\W\d_]{2})|(?<=\w)(?=@)")
+# What mail programs turn into a link without being asked; some take other stops for a dot, as browsers do.
+LINKABLE = re.compile(r"(?<=://)|(?<=\w)(?=[.\u3002\uff0e\uff61][^\W\d_]{2})|(?<=\w)(?=@)")
 WHOLE = ("Message-ID", "List-Unsubscribe")
 BREAK = "\u200c"
-ADDRESS = re.compile(r"[\w.+'-]+@[\w.-]+")
 
 
 class Unbroken(Compat32):
@@ -75,11 +74,13 @@ def cut(text: str, longest: int = LONGEST_NAME) -> str:
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
-def as_name(text: str | None) -> str:
-    """Return a name on one line, in which mail programs find no link to make."""
+def as_name(text: str | None, own_address: str | None = None) -> str:
+    """Return a name on one line, in which mail programs find no link to make.
+
+    Who has no name is shown by their own address, which was checked; it is in names that strangers hide links.
+    """
     line = cut(text or "")
-    # Who has no name is shown by a checked address; it is in names that strangers hide links.
-    return line if ADDRESS.fullmatch(line) else LINKABLE.sub(BREAK, line)
+    return line if own_address and line == own_address else LINKABLE.sub(BREAK, line)
 
 
 def excerpt(text: str, longest: int = 280) -> str:

@@ -25,6 +25,7 @@ class Template(StrEnum):
     INVITATION_EXISTING = "invitation-existing"
     NOTIFICATION = "notification"
     PASSWORD_RESET = "password-reset"  # noqa: S105
+    PASSWORD_CHANGED = "password-changed"  # noqa: S105
     CONTACT_MESSAGE = "contact-message"
 
 

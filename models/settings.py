@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     operators: Names = Field([], description="Addresses of platform operators, by commas")
 
     session_days: int = Field(14, ge=1, le=365, description="Days a sign-in lasts")
+    session_idle_hours: int = Field(72, ge=1, le=8760, description="Hours without a page after which a sign-in ends")
     invitation_days: int = Field(7, ge=1, le=60, description="Days an invitation and its link live")
     reset_hours: int = Field(2, ge=1, le=48, description="Hours a password reset link lives")
     tries_per_address: int = Field(20, ge=1, description="Failed sign-ins per network address and TRIES_MINUTES")

@@ -1,13 +1,14 @@
 """One person: one address, one password, the sessions they hold and the links mailed to them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ColumnElement, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, now
+from models.settings import settings
 
 if TYPE_CHECKING:
     from models.invitation import Invitation
@@ -46,6 +47,12 @@ class UserSession(Base):
 
     user: Mapped[User] = relationship()
 
+    @classmethod
+    def is_open(cls, at: datetime) -> ColumnElement[bool]:
+        """SQL for: not ended, within its time, and not left alone for too long."""
+        idle = timedelta(hours=settings().session_idle_hours)
+        return cls.ended_at.is_(None) & (cls.expires_at > at) & (cls.seen_at > at - idle)
+
 
 class LinkPurpose(StrEnum):
     ACTIVATE = "activate"
@@ -53,13 +60,14 @@ class LinkPurpose(StrEnum):
 
 
 class Link(Base):
-    """A single-use link that was mailed; the mail holds the token, this row its digest."""
+    """A single-use link that was mailed to an address; the mail holds the token, this row its digest."""
 
     __tablename__ = "links"
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     invitation_id: Mapped[int | None] = mapped_column(ForeignKey("invitations.id"), index=True)
     purpose: Mapped[LinkPurpose]
+    address: Mapped[str] = mapped_column(String(254))
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]

@@ -16,6 +16,7 @@ from models import (
     Link,
     LinkPurpose,
     Membership,
+    User,
     UserSession,
     enqueue,
     now,
@@ -54,7 +55,8 @@ def sign_in(session: Session, user_id: int) -> UserSession:
 
 def mail_link(session: Session, user_id: int, purpose: LinkPurpose, invitation_id: int | None = None) -> Link:
     """Open a link, past every check."""
-    about = {"user_id": user_id, "purpose": purpose, "invitation_id": invitation_id}
+    address = session.get_one(User, user_id).email
+    about = {"user_id": user_id, "purpose": purpose, "invitation_id": invitation_id, "address": address}
     link = Link(digest=secrets.token_hex(32), expires_at=now() + timedelta(days=1), **about)
     session.add(link)
     session.flush()

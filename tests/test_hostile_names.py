@@ -1,9 +1,10 @@
 """What people are called stays on one line, and what they write holds no character that steers instead of showing."""
 
 import html
+import re
 
 from models import Card, Contact, Membership, Note, User
-from tests.inviting import Admin, activate, fresh, invited
+from tests.inviting import NEW_PASSWORD, Admin, activate, fresh, invited
 from tests.stack import Stack
 
 HOSTILE = " Oak\r\n\x1b[2J\x9b31m \u202eTable\u2066\u2028Ltd\x85 "
@@ -28,6 +29,30 @@ def test_a_name_is_one_line_that_turns_nothing_beside_it(stack: Stack) -> None:
     assert browser.post(f"{card}/fields", name=HOSTILE).status_code == 303
     with stack.database.reading() as session:
         assert session.get_one(Card, int(card.rpartition("/")[2])).name == ON_ONE_LINE
+
+
+def test_a_name_that_is_an_address_leads_nowhere(stack: Stack) -> None:
+    name = "https://evil.example/win"
+    admin = Admin(stack, team := stack.account())
+    browser, nora = admin.browser, fresh()
+    about = {
+        what: browser.post(f"{team.path}/{many}", name=name).headers["Location"].rpartition("/")[2]
+        for what, many in (("contact_id", "contacts"), ("company_id", "companies"))
+    }
+    card = browser.post(f"{team.path}/leads", name=name, **about).headers["Location"]
+    activate(stack, invited(stack, admin, nora, name=name), name=name)
+    seat = admin.row(nora).membership_id
+    assert browser.post(f"{card}/chat", text="Look", to=[str(seat)]).status_code == 303
+    guest = stack.client()
+    assert guest.sign_in(nora, NEW_PASSWORD).status_code == 303
+    for one, paths in (
+        (browser, (card, admin.page, f"{team.path}/leads", f"{team.path}/contacts", f"{team.path}/audit")),
+        (guest, (card, "/notifications", "/sign-ins")),
+    ):
+        for path in paths:
+            page = one.get(path).text
+            assert name in page, path
+            assert not re.search(r"(href|src|action)=[\"'][^\"']*evil", page), path
 
 
 def test_what_cannot_be_seen_is_no_name(stack: Stack) -> None:

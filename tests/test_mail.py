@@ -172,6 +172,28 @@ def test_a_mail_whose_job_is_dead_has_failed_with_its_last_trouble(database: Dat
     assert ended.last_error == "Given up after many attempts. 451 4.7.1 Come later"
 
 
+@pytest.mark.parametrize("name", ["support@evil.example", "https://evil.example", "evil.example/win", "evil。example"])
+def test_a_name_that_is_an_address_is_no_link(database: Database, team: Team, server: MailServer, name: str) -> None:
+    with database.transaction() as session:
+        session.get_one(User, team.admin.user_id).name = name
+        session.get_one(Account, team.id).name = name
+    assert deliver(database, asked(database, team)) is DeliveryStatus.SENT
+    (mail,) = server.mails
+    for told in (mail["Subject"], part(mail, "plain"), part(mail, "html")):
+        assert name not in told and "evil\u200c" in told
+
+
+def test_who_has_no_name_is_shown_by_their_address_as_it_is(database: Database, team: Team, server: MailServer) -> None:
+    with database.transaction() as session:
+        session.get_one(User, team.admin.user_id).name = ""
+        session.get_one(Membership, team.admin.membership_id).name = ""
+    assert deliver(database, asked(database, team)) is DeliveryStatus.SENT
+    (mail,) = server.mails
+    assert mail["Subject"].startswith(f"{team.admin.email} invites you")
+    for kind in ("plain", "html"):
+        assert team.admin.email in part(mail, kind)
+
+
 def test_names_are_neither_headers_nor_markup_nor_links(database: Database, team: Team, server: MailServer) -> None:
     name = "Eve\r\nBcc: all@evil.example <b>\u202eLook</b> https://evil.example/win"
     with database.transaction() as session:

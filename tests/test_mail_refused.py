@@ -60,6 +60,22 @@ def test_r2_a_passing_trouble_is_tried_again(stack: Stack, server: MailServer, t
     assert activate(stack, token_path(server.mails[0])).status_code == 303
 
 
+@pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])
+def test_g2_an_answer_without_an_end_is_the_trouble_of_that_mail_alone(
+    stack: Stack, server: MailServer, command: str
+) -> None:
+    nora, max_, admin = fresh(), fresh("max"), Admin(stack, stack.account())
+    server.says[command] = [f"250 {'x' * 9000}"] * 2
+    before = stack.process("work").log().count("all mail waits")
+
+    for each in (nora, max_):
+        assert admin.invite(each).status_code == 303
+        admin.sees(each, "sent")
+
+    assert not any(server.says.values()), "all of it was met"
+    assert stack.process("work").log().count("all mail waits") == before
+
+
 def test_r2_a_servers_words_are_kept_whatever_they_hold(stack: Stack, server: MailServer) -> None:
     nora, admin = fresh(), Admin(stack, stack.account())
     server.says["RCPT"] = ["451 Later \x00\x1b[2J", f"{NOBODY} \x00\x1b[2J {'x' * 400}"]

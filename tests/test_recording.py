@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from models import AuditEvent, Event, Grant
+from tests.browser import Browser
 from tests.inviting import Admin, fresh
 from tests.people import Lead, Team
 from tests.stack import Stack
@@ -39,6 +40,52 @@ def test_r70_whoever_is_refused_the_operators_pages_is_recorded(stack: Stack) ->
     assert refused(stack, admin.user_id) == [("GET", "/ops/jobs"), ("POST", "/ops/jobs/pause")]
 
 
+def test_r70_every_kind_of_refusal_is_recorded_with_who_and_where(stack: Stack) -> None:
+    team = stack.account()
+    admin, person = Admin(stack, team), stack.guest(team)
+    guest, card = stack.client(person), stack.card(team)
+    admin.invite(nora := fresh())
+    invitation_id = admin.row(nora).invitation_id
+    for _ in range(6):
+        admin.resend(nora)
+    guest.get(card.path)
+    guest.get(f"{team.path}/settings/users")
+    guest.post(f"{team.path}/direct/1", text="x", csrf_token="made up")
+    guest.get("/activate/no-such-token")
+
+    assert with_outcomes(stack, person.user_id) == [
+        (card.path, "NotFound", team.id),
+        (f"{team.path}/settings/users", "Forbidden", team.id),
+        (f"{team.path}/direct/1", "StaleForm", team.id),
+        ("/activate/<token>", "LinkDead", None),
+    ]
+    resend = f"{team.path}/settings/invitations/{invitation_id}/resend"
+    assert with_outcomes(stack, team.admin.user_id) == [(resend, "TooMany", team.id)]
+    assert "was refused" in admin.browser.get(f"{team.path}/audit").text
+    assert "it was tried too often" in admin.browser.get(f"{team.path}/audit").text
+
+
+def test_r70_who_is_not_signed_in_is_recorded_by_where_they_come_from(stack: Stack) -> None:
+    browser = stack.client()
+    for path in ("/activate/made-up", "/password/reset/made-up", "/unsubscribe/made-up"):
+        assert browser.get(path).status_code == 410
+    assert [browser.post("/password/forgot", email=fresh()).status_code for _ in range(7)] == [303] * 6 + [429]
+    assert [browser.sign_in(fresh(), "wrong").status_code for _ in range(7)] == [403] * 6 + [429]
+    with stack.database.reading() as session:
+        of = select(AuditEvent).where(AuditEvent.event.in_((Event.ACCESS_REFUSED, Event.SIGN_IN_REFUSED)))
+        found = [each for each in session.scalars(of.order_by(AuditEvent.id)) if at(each) == at(browser)]
+    told = [(each.details.get("path", "/login"), each.outcome) for each in found]
+    assert told == [
+        ("/activate/<token>", "LinkDead"),
+        ("/password/reset/<token>", "LinkDead"),
+        ("/unsubscribe/<token>", "LinkDead"),
+        ("/password/forgot", "TooMany"),
+        *[("/login", "")] * 6,
+        ("/login", "TooMany"),
+    ]
+    assert "made-up" not in str([each.details for each in found])
+
+
 def share(admin: Admin, card: Lead, *people: int) -> None:
     answer = admin.browser.post(f"{card.path}/chat", text="Look", to=[str(each) for each in people])
     assert answer.status_code == 303, answer.text
@@ -54,3 +101,14 @@ def refused(stack: Stack, user_id: int) -> list[tuple[str, str]]:
     with stack.database.reading() as session:
         of = select(AuditEvent.details).where(AuditEvent.event == Event.ACCESS_REFUSED).order_by(AuditEvent.id)
         return [(told["method"], told["path"]) for told in session.scalars(of) if told["user"] == user_id]
+
+
+def with_outcomes(stack: Stack, user_id: int) -> list[tuple[str, str, int | None]]:
+    with stack.database.reading() as session:
+        of = select(AuditEvent).where(AuditEvent.event == Event.ACCESS_REFUSED).order_by(AuditEvent.id)
+        found = [each for each in session.scalars(of) if each.details["user"] == user_id]
+        return [(each.details["path"], each.outcome, each.account_id) for each in found]
+
+
+def at(what: AuditEvent | Browser) -> str | None:
+    return what.details.get("source") if isinstance(what, AuditEvent) else what.http.headers["X-Forwarded-For"]

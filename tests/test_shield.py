@@ -1,15 +1,19 @@
 """What every answer carries to keep pages to themselves, and to which names the product answers at all."""
 
+import asyncio
 import re
 
 import httpx
 import pytest
 
 from models import Database, Settings
-from tests.browser import Browser
+from tests.browser import TOKEN, VALUE, Browser
 from tests.inviting import Admin, fresh, invited
+from tests.people import make_team
 from tests.stack import Stack
 from webapp import create_app
+from webapp.live import create_root
+from webapp.shield import ALWAYS
 
 STRANGE_HOSTS = (
     "evil.example",
@@ -55,12 +59,54 @@ def test_a_page_behind_a_mailed_link_tells_its_address_to_nobody(stack: Stack) -
         assert answer.headers["Cache-Control"] == "no-store", what
 
 
-def test_behind_tls_browsers_are_held_to_it(database: Database) -> None:
-    for base_url, is_tls in (("https://guests.example", True), ("http://127.0.0.1:1", False)):
-        answer = create_app(Settings(base_url=base_url), database).test_client().get("/login")
+def test_whatever_is_answered_keeps_to_itself(stack: Stack) -> None:
+    guest = stack.client(stack.guest(stack.account()))
+    answers = {
+        path: guest.get(path) for path in ("/login", "/sign-ins", "/healthz", "/metrics", "/no/such", "/dev/mail")
+    }
+    answers |= {
+        "a file": guest.get("/static/style.css"),
+        "no file": guest.get("/static/no.css"),
+        "a redirect": stack.client().get("/notifications"),
+        "another's name": guest.get("/login", Host="evil.example"),
+        "no stream": stack.client().get("/notifications/stream"),
+        "another method": guest.http.put("/notifications/stream"),
+    }
+    with guest.http.stream("GET", "/notifications/stream") as answer:
+        answers["a stream"] = answer
+    for what, answer in answers.items():
+        assert {name: answer.headers.get(name) for name in ALWAYS if name != "Cache-Control"} == {
+            name: value for name, value in ALWAYS.items() if name != "Cache-Control"
+        }, what
+        assert answer.headers["Cache-Control"] == ("public, max-age=604800" if what == "a file" else "no-store"), what
+
+
+@pytest.mark.parametrize(("base_url", "is_tls"), [("https://guests.example", True), ("http://127.0.0.1", False)])
+def test_behind_tls_browsers_are_held_to_it(database: Database, base_url: str, is_tls: bool) -> None:
+    settings, admin = Settings(base_url=base_url), make_team(database).admin
+    root = create_root(settings, database, create_app(settings, database))
+
+    async def story() -> list[httpx.Response]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(root), base_url=base_url) as browser:
+            page = await browser.get("/login")
+            token = VALUE.findall(TOKEN.findall(page.text)[0])[0]
+            form = {"email": admin.email, "password": admin.password, "csrf_token": token}
+            return [
+                page,
+                await browser.post("/login", data=form),
+                await browser.get("/static/no.css"),
+                await browser.get("/notifications/stream", headers={"Host": "evil.example"}),
+            ]
+
+    answers = asyncio.run(story())
+    assert [answer.status_code for answer in answers] == [200, 303, 404, 400]
+    for answer in answers:
         assert ("includeSubDomains" in answer.headers.get("Strict-Transport-Security", "")) is is_tls
-        cookie = answer.headers["Set-Cookie"]
-        assert (cookie.startswith("__Host-"), "Secure" in cookie, "HttpOnly" in cookie) == (is_tls, is_tls, True)
+    cookies = [cookie for answer in answers[:2] for cookie in answer.headers.get_list("Set-Cookie")]
+    assert len(cookies) == 3, "a token for forms; then the session, and that this browser is known"
+    for cookie in cookies:
+        assert (cookie.startswith("__Host-"), "Secure" in cookie) == (is_tls, is_tls)
+        assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Path=/" in cookie and "Domain" not in cookie
 
 
 @pytest.mark.parametrize("host", STRANGE_HOSTS)

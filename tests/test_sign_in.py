@@ -62,6 +62,22 @@ def test_a_wrong_password_and_an_unknown_address_are_told_alike(stack: Stack) ->
     assert PASSWORD not in told[0][1]
 
 
+@pytest.mark.parametrize("typed", [{"password": "x" * 5001}, {"password": "x" * 900_000}, {"password": "x\x00y"}])
+def test_what_was_typed_is_not_lost_where_it_is_too_much(stack: Stack, typed: dict[str, str]) -> None:
+    nora, browser = fresh(), stack.client()
+    answer = browser.post("/login", email=nora, next="/accounts", **typed)
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.text and f'value="{nora}"' in answer.text and 'value="/accounts"' in answer.text
+    assert typed["password"] not in answer.text
+    path = invited(stack, Admin(stack, stack.account()), fresh())
+    answer = browser.post(path, name="Nora New", password_confirm="x", **typed)
+    assert answer.status_code == 422
+    assert 'value="Nora New"' in answer.text and typed["password"] not in answer.text
+    assert activate(stack, path).status_code == 303
+    too_long = "n" * 2500
+    assert too_long in browser.post("/password/forgot", email=too_long).text
+
+
 def test_the_session_is_renewed_by_signing_in(stack: Stack) -> None:
     guest = stack.guest(stack.account())
     browser = stack.client()

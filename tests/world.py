@@ -8,12 +8,14 @@ from functools import cached_property
 from typing import Any
 
 import httpx
+from sqlalchemy import select
 
 from models import (
     Group,
     Message,
     MessageKind,
     Notification,
+    UserSession,
     settings,
 )
 from tests.browser import Browser
@@ -22,6 +24,7 @@ from tests.stack import OPERATOR, Stack
 from tests.things import Making, Things
 from webapp import create_app
 from workflows.permissions import Action, Role
+from workflows.sign_in import start_session
 
 # Style sheets and scripts are for everybody, and are not asked for by an action.
 FILES = {"static", "bootstrap.static"}
@@ -113,6 +116,8 @@ class World:
             values["name"] = self.mail
         if "notification_id" in route.arguments and visitor in self.people:
             values["notification_id"] = self.notification_of(self.people[visitor])
+        if "session_id" in route.arguments:
+            values["session_id"] = self.session_of(self.people.get(visitor, self.team.member))
         wanted = {name: values[name] for name in route.arguments}
         return str(self.app.url_map.bind("").build(route.endpoint, wanted, method=route.method))
 
@@ -140,6 +145,13 @@ class World:
         found = re.search(r"/dev/mail/([^\"/]+)\.eml", self.stack.client().get("/dev/mail").text)
         assert found
         return found[1]
+
+    def session_of(self, person: Person) -> int:
+        """Sign this person in somewhere else, and return the session's id."""
+        with self.stack.database.transaction() as session:
+            start_session(session, person.user_id)
+            newest = select(UserSession.id).where(UserSession.user_id == person.user_id)
+            return session.scalars(newest.order_by(UserSession.id.desc()).limit(1)).one()
 
     def notification_of(self, person: Person) -> int:
         """Make a notification of this person, and return its id."""

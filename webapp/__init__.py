@@ -15,7 +15,7 @@ from webapp.access import guard_views
 from webapp.display import show_pages
 from webapp.errors import answer_errors
 from webapp.shield import shield
-from webapp.sizes import LARGEST_FORM, bound_requests
+from webapp.sizes import LARGEST_FORM, MOST_PARTS, bound_requests, hold_to_fields
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 PAGES = (
@@ -32,6 +32,7 @@ PAGES = (
     "passwords",
     "removals",
     "sign_in",
+    "sign_ins",
     "sweeps",
     "talk",
     "unsubscribe",
@@ -62,9 +63,10 @@ def create_app(settings: Settings, database: Database) -> Flask:
     app.extensions["settings"] = settings
     # Mending an address would lead to whatever host the request names: all links come from BASE_URL.
     app.url_map.merge_slashes = False
-    shield(app, is_https=settings.is_https)
+    shield(app)
     bound_requests(app, settings)
     guard_views(app, database)
+    hold_to_fields(app)
     # After the guard, so that who may not act at all hears that, and not about tokens.
     csrf = CSRFProtect(app)
     Bootstrap5(app)
@@ -81,6 +83,7 @@ def _config(settings: Settings) -> dict[str, object]:
         "SECRET_KEY": settings.key,
         "MAX_CONTENT_LENGTH": LARGEST_FORM,
         "MAX_FORM_MEMORY_SIZE": LARGEST_FORM,
+        "MAX_FORM_PARTS": MOST_PARTS,
         "SESSION_COOKIE_NAME": "__Host-guestlist" if settings.is_https else "guestlist",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",

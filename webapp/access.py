@@ -6,16 +6,29 @@ from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app, g, request
 
-from models import Database, Event, Membership, now, record
+from models import Database, Event, Membership, UserSession, now, record
+from webapp.origin import source
 from webapp.visit import Here, enter, greet
 from workflows.permissions import Action
-from workflows.refusals import AccessEnded, Forbidden, NotAddressable, NotFound, NotWritable, Refusal
+from workflows.refusals import (
+    AccessEnded,
+    Forbidden,
+    LinkDead,
+    NotAddressable,
+    NotFound,
+    NotWritable,
+    Refusal,
+    StaleForm,
+    TooMany,
+)
 from workflows.sign_in import SEEN_EVERY, touch
 
 View = TypeVar("View", bound=Callable[..., object])
 SHIPPED = frozenset({"static", "bootstrap.static"})
 IN_PATH = ("slug", "kind", "card_id")
-DENIALS = (Forbidden, AccessEnded, NotFound, NotAddressable, NotWritable)
+# What is recorded of anybody: a link that is dead, and what was tried too often.
+TRIALS = (LinkDead, TooMany)
+DENIALS = (Forbidden, AccessEnded, NotFound, NotAddressable, NotWritable, StaleForm, *TRIALS)
 
 
 def needs(action: Action) -> Callable[[View], View]:
@@ -74,15 +87,17 @@ def database() -> Database:
 
 
 def note_refusal(refusal: Refusal) -> None:
-    """Record that somebody signed in was refused, on an account if it names one (R70), in a transaction of its own."""
+    """Record that somebody was refused, on an account if it names one (R70), in a transaction of its own."""
     user_id, account_id = g.get("user_id"), g.get("account_id")
-    if not isinstance(refusal, DENIALS) or user_id is None:
+    if not isinstance(refusal, DENIALS if user_id else TRIALS):
         return
     card_id = g.path.get("card_id")
     outcome = type(refusal).__name__
+    # The rule and not the address, which may hold a mailed token.
+    path = str(request.url_rule) if "token" in (request.view_args or {}) else request.path[:200]
     with database().transaction() as session:
         by = session.get(Membership, g.get("membership_id") or 0)
-        about = {"path": request.path[:200], "method": request.method, "user": user_id}
+        about = {"path": path, "method": request.method, "user": user_id, **({} if user_id else {"source": source()})}
         record(session, Event.ACCESS_REFUSED, card_id, account_id=account_id, by=by, outcome=outcome, **about)
 
 
@@ -107,7 +122,7 @@ def _guard() -> None:
         opened.close()
     else:
         g.opened = opened
-    _touch(found.membership)
+    _touch(found.membership, found.user_session)
 
 
 def _close(_: BaseException | None) -> None:
@@ -115,7 +130,8 @@ def _close(_: BaseException | None) -> None:
         g.pop("opened").close()
 
 
-def _touch(membership: Membership | None) -> None:
-    if membership is not None and (membership.seen_at is None or membership.seen_at < now() - SEEN_EVERY):
+def _touch(*seen: Membership | UserSession | None) -> None:
+    stale = [each for each in seen if each is not None and (each.seen_at is None or each.seen_at < now() - SEEN_EVERY)]
+    if stale:
         with database().transaction() as session:
-            touch(session, membership)
+            touch(session, stale)

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from webapp.access import greeting, looking, note_refusal
 from webapp.visit import SignInFirst
-from workflows.refusals import AccessEnded, BadInput, Conflict, Refusal, TooMany
+from workflows.refusals import AccessEnded, BadInput, Conflict, Refusal, StaleForm, TooMany
 
 Path = ParamSpec("Path")
 View = Callable[Path, ResponseReturnValue]
@@ -80,7 +80,7 @@ def _page_of_the_form() -> str:
 
 
 def _stale(_: CSRFError) -> ResponseReturnValue:
-    return _page("This form is no longer valid. Open the page again and send it once more.", 400)
+    return _refused(StaleForm())
 
 
 def _failed(error: HTTPException) -> ResponseReturnValue:

@@ -72,6 +72,10 @@ class PasswordForm(Form):
     name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
 
 
+class ChangeForm(PasswordForm):
+    password_current: Password = ""
+
+
 class ForgotForm(Form):
     email: Address = ""
 

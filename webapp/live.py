@@ -22,6 +22,7 @@ from models.absence import of_live_events
 from models.news import CHANNEL
 from webapp.bridge import pages
 from webapp.own_names import only_own_names
+from webapp.shield import cover
 from webapp.streams import Reader, Told, look, read_on
 from webapp.visit import SECRET
 from workflows.refusals import Refusal
@@ -31,7 +32,7 @@ HEARTBEAT_SECONDS = 15
 PAUSE_SECONDS = 0.5
 # A reader who takes nothing off is let go: they come back, and resume.
 LONGEST_QUEUE = 500
-HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
+HEADERS = {"X-Accel-Buffering": "no"}
 BEAT = b": still here\n\n"
 
 
@@ -148,12 +149,12 @@ def create_root(settings: Settings, database: Database, app: Flask) -> Starlette
         try:
             reader = await asyncio.to_thread(_reader, app, database, request)
         except Refusal as refusal:
-            return PlainTextResponse(refusal.sentence, refusal.status, headers=HEADERS)
+            return PlainTextResponse(refusal.sentence, refusal.status)
         return StreamingResponse(streams.follow(reader), media_type="text/event-stream", headers=HEADERS)
 
     return Starlette(
         routes=[Route("/notifications/stream", stream, methods=["GET"]), Mount("/", pages(app))],
-        middleware=[Middleware(only_own_names, settings)],
+        middleware=[Middleware(cover, is_https=settings.is_https), Middleware(only_own_names, settings)],
         lifespan=lambda _: streams.running(),
     )
 

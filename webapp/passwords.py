@@ -8,17 +8,18 @@ from sqlalchemy.orm import Session
 
 from models import AttemptKind, LinkPurpose, User
 from webapp.access import database, needs
+from webapp.errors import answers_on
 from webapp.forms import ForgotForm, PasswordForm
 from webapp.origin import know_browser, source
 from workflows.activate import activate, ask_reset, find_link, reset_password
 from workflows.address import normalise
 from workflows.passwords import hash_password
 from workflows.permissions import Action
-from workflows.refusals import AlreadyRegistered, BadInput, Refusal, TooMany
+from workflows.refusals import AlreadyRegistered, BadInput, Refusal
 from workflows.throttle import begin_attempt
 
 pages = Blueprint("passwords", __name__)
-Finish = Callable[[Session, str], User]
+Finish = Callable[[Session, PasswordForm, str], User]
 
 
 @pages.get("/activate/<token>")
@@ -32,12 +33,10 @@ def activation(token: str) -> ResponseReturnValue:
 @needs(Action.SIGN_IN)
 def set_first(token: str) -> ResponseReturnValue:
     """Set it, and lead to the sign-in page."""
-    sent = PasswordForm.read()
     return _finish(
         token,
         LinkPurpose.ACTIVATE,
-        sent,
-        lambda session, made: activate(session, token, password_hash=made, name=sent.name),
+        lambda session, sent, made: activate(session, token, password_hash=made, name=sent.name),
     )
 
 
@@ -52,31 +51,31 @@ def reset(token: str) -> ResponseReturnValue:
 @needs(Action.SIGN_IN)
 def set_another(token: str) -> ResponseReturnValue:
     """Set it; every session of this person has ended then."""
-    sent = PasswordForm.read()
     return _finish(
-        token, LinkPurpose.RESET, sent, lambda session, made: reset_password(session, token, password_hash=made)
+        token, LinkPurpose.RESET, lambda session, _, made: reset_password(session, token, password_hash=made)
     )
+
+
+def _forgot(refusal: Refusal | None = None) -> str:
+    return render_template("pages/forgot.html", refusal=refusal)
 
 
 @pages.get("/password/forgot")
 @needs(Action.SIGN_IN)
 def forgot() -> str:
     """Show the form that asks for a link."""
-    return render_template("pages/forgot.html")
+    return _forgot()
 
 
 @pages.post("/password/forgot")
 @needs(Action.SIGN_IN)
+@answers_on(_forgot)
 def ask() -> ResponseReturnValue:
     """Ask for a link. The answer is the same whether anybody has this address."""
-    sent = ForgotForm.read()
-    try:
-        address = normalise(sent.email)
-        with database().transaction() as session:
-            begin_attempt(session, AttemptKind.RESET, address, source=source())
-            ask_reset(session, address)
-    except (BadInput, TooMany) as refusal:
-        return render_template("pages/forgot.html", refusal=refusal, email=sent.email), refusal.status
+    address = normalise(ForgotForm.read().email)
+    with database().transaction() as session:
+        begin_attempt(session, AttemptKind.RESET, address, source=source())
+        ask_reset(session, address)
     return redirect("/password/asked", 303)
 
 
@@ -87,29 +86,28 @@ def asked() -> str:
     return render_template("pages/asked.html")
 
 
-def _show(
-    token: str, purpose: LinkPurpose, refusal: Refusal | None = None, name: str | None = None
-) -> ResponseReturnValue:
+def _show(token: str, purpose: LinkPurpose, refusal: Refusal | None = None) -> ResponseReturnValue:
     with database().reading() as session:
         link = find_link(session, token, purpose)
         user, invitation = link.user, link.invitation
         called = invitation.membership.name if invitation else ""
     if purpose is LinkPurpose.ACTIVATE and user.is_registered:
         return _already(AlreadyRegistered())
-    filled = {"email": user.email, "name": called if name is None else name}
+    filled = {"email": user.email, "name": called}
     shown = render_template("pages/password.html", purpose=purpose, refusal=refusal, **filled)
     return shown, refusal.status if refusal else 200
 
 
-def _finish(token: str, purpose: LinkPurpose, sent: PasswordForm, finish: Finish) -> ResponseReturnValue:
+def _finish(token: str, purpose: LinkPurpose, finish: Finish) -> ResponseReturnValue:
     with database().reading() as session:
         find_link(session, token, purpose)
     try:
+        sent = PasswordForm.read()
         made = hash_password(sent.password, sent.password_confirm)
         with database().transaction() as session:
-            user = finish(session, made)
+            user = finish(session, sent, made)
     except BadInput as refusal:
-        return _show(token, purpose, refusal, sent.name)
+        return _show(token, purpose, refusal)
     except AlreadyRegistered as refusal:
         return _already(refusal)
     answer = redirect("/login?welcome=1", 303)

@@ -4,6 +4,7 @@ import socket
 from urllib.parse import urlsplit
 
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
@@ -11,6 +12,8 @@ from models.settings import Misconfigured, Settings
 
 # What open streams may delay an end by.
 GRACE_SECONDS = 5
+# What a request may say before its form: cookies, and addresses of any length that makes sense.
+LARGEST_HEAD = 128 * 1024
 # Its lines go where ours go, and look alike.
 LIKE_OURS = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}}
 
@@ -26,6 +29,7 @@ def serve(settings: Settings, *, factory: str) -> None:
         interface=Interfaces.ASGI,
         factory=True,
         websockets=False,
+        http1_settings=HTTP1Settings(max_buffer_size=LARGEST_HEAD),
         respawn_failed_workers=True,
         workers_kill_timeout=GRACE_SECONDS,
         log_level=LogLevels(settings.log_level.lower()),

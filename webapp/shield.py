@@ -6,30 +6,55 @@ from contextlib import ExitStack
 from uuid import uuid4
 
 from flask import Flask, Response, g, request
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.audit import request_id
 from models.spans import span
 
-TLS_FOR_A_YEAR = f"max-age={365 * 24 * 3600}; includeSubDomains"
 logger = logging.getLogger(__name__)
 FAULT = 500
 # What a proxy may call a request: nothing that could be more than a name, in logs, mails and pages.
 WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{8,64}")
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+ALWAYS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+BEHIND_TLS = {"Strict-Transport-Security": f"max-age={365 * 24 * 3600}; includeSubDomains"}
 
 
-def shield(app: Flask, *, is_https: bool) -> None:
-    """Name and time every request, and put the headers on every answer."""
+def cover(app: ASGIApp, *, is_https: bool) -> ASGIApp:
+    """Return the application, whose every answer carries the headers that it does not set itself."""
+    always = ALWAYS | BEHIND_TLS if is_https else ALWAYS
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        async def covered(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in always.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await app(scope, receive, covered)
+
+    return serve
+
+
+def shield(app: Flask) -> None:
+    """Name and time every request, and let the secret address of a page be sent nowhere."""
     app.before_request(_name)
     app.add_template_global(request_id.get, "request_id")
-    app.after_request(_cover)
+    app.after_request(_keep)
     app.after_request(_log)
     app.teardown_request(_end)
-    if is_https:
-        app.after_request(_insist_on_tls)
 
 
 def _name() -> None:
@@ -40,17 +65,11 @@ def _name() -> None:
     g.about = g.ending.enter_context(span(f"{request.method} {request.url_rule}", **about))
 
 
-def _cover(response: Response) -> Response:
-    # The address of a page behind a mailed link is a secret, whatever the answer is: it is sent nowhere.
-    is_secret = "token" in (request.view_args or {})
-    headers = response.headers
-    headers["X-Request-Id"] = request_id.get()
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer" if is_secret else "same-origin"
-    headers.setdefault("Content-Security-Policy", POLICY)
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    if request.endpoint is None or not request.endpoint.endswith("static"):
-        headers["Cache-Control"] = "no-store"
+def _keep(response: Response) -> Response:
+    # The address of a page behind a mailed link is a secret, whatever the answer is.
+    if "token" in (request.view_args or {}):
+        response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Request-Id"] = request_id.get()
     return response
 
 
@@ -65,8 +84,3 @@ def _log(response: Response) -> Response:
 def _end(_: BaseException | None) -> None:
     if "ending" in g:
         g.pop("ending").close()
-
-
-def _insist_on_tls(response: Response) -> Response:
-    response.headers["Strict-Transport-Security"] = TLS_FOR_A_YEAR
-    return response

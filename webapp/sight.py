@@ -26,8 +26,7 @@ class Sight:
 
 def open_sessions(session: Session, ids: Collection[int]) -> set[int]:
     """Return which of these sign-ins are still open."""
-    lasting = (UserSession.ended_at.is_(None), UserSession.expires_at > now())
-    return set(session.scalars(select(UserSession.id).where(UserSession.id.in_(ids), *lasting)))
+    return set(session.scalars(select(UserSession.id).where(UserSession.id.in_(ids), UserSession.is_open(now()))))
 
 
 def sights(session: Session, user_ids: Collection[int]) -> dict[int, Sight]:

@@ -10,13 +10,14 @@ from flask.typing import ResponseReturnValue
 from models import AttemptKind, Membership
 from models.visible import plain
 from webapp.access import acting, database, here, needs
+from webapp.errors import answers_on
 from webapp.forms import SignInForm
 from webapp.origin import know_browser, known_browser, source
 from webapp.visit import SECRET
 from workflows.address import normalise
 from workflows.passwords import password_matches
 from workflows.permissions import Action
-from workflows.refusals import BadAddress, NoAccount, Refusal, SignInRefused, TooMany
+from workflows.refusals import BadAddress, NoAccount, Refusal, SignInRefused
 from workflows.sign_in import credentials, end_session, memberships_of, pending_invitations_of, start_session
 from workflows.throttle import begin_attempt, refuse, succeed
 
@@ -34,15 +35,21 @@ def onward() -> ResponseReturnValue:
     return redirect(_first_page(mine, is_invited=bool(pending_invitations_of(found.session, found.me.id))), 303)
 
 
+def _form(refusal: Refusal | None = None) -> str:
+    asked = request.form if request.method == "POST" else request.args
+    return render_template("pages/sign_in.html", refusal=refusal, onto=own_path(asked.get("next", "")))
+
+
 @pages.get("/login")
 @needs(Action.SIGN_IN)
 def form() -> str:
     """Show the sign-in form."""
-    return _form(onto=own_path(request.args.get("next", "")))
+    return _form()
 
 
 @pages.post("/login")
 @needs(Action.SIGN_IN)
+@answers_on(_form)
 def sign_in() -> ResponseReturnValue:
     """Check address and password, which takes as long and says the same for everybody who may not come in."""
     sent = SignInForm.read()
@@ -54,8 +61,8 @@ def sign_in() -> ResponseReturnValue:
             tried = begin_attempt(session, AttemptKind.SIGN_IN, _normal(sent.email), source=source(), browser=browser)
         is_right = password_matches(password_hash, sent.password)
         cookie[SECRET] = _let_in(user_id if is_right else None, password_hash, tried)
-    except (SignInRefused, TooMany) as refusal:
-        return _form(refusal=refusal, email=sent.email, onto=own_path(sent.next)), refusal.status
+    except SignInRefused as refusal:
+        return _form(refusal), refusal.status
     answer = redirect(own_path(sent.next) or "/", 303)
     know_browser(answer, user_id or 0)
     return answer
@@ -120,7 +127,3 @@ def _normal(email: str) -> str:
         return normalise(email)
     except BadAddress:
         return ""
-
-
-def _form(*, onto: str, email: str = "", refusal: Refusal | None = None) -> str:
-    return render_template("pages/sign_in.html", refusal=refusal, email=email, onto=onto)

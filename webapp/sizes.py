@@ -4,12 +4,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from flask import Flask, current_app, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from models import Settings
 
 View = TypeVar("View", bound=Callable[..., object])
 LARGEST_FORM = 1_000_000
+MOST_PARTS = 1000
+# Every user of an account that can be ticked at once, and a few fields beside them.
+MOST_FIELDS = 10_100
 # Many times what an address, a name and a group take.
 BYTES_A_ROW = 400
 LARGEST_FILE = "LARGEST_FILE"
@@ -36,8 +39,18 @@ def largest_at(app: Flask, path: str) -> int:
     return _largest(app, endpoint)
 
 
+def hold_to_fields(app: Flask) -> None:
+    """Refuse forms of so many fields that reading them would be the whole work."""
+    app.before_request(_count_fields)
+
+
 def _bound() -> None:
     request.max_content_length = _largest(current_app, request.endpoint or "")
+
+
+def _count_fields() -> None:
+    if request.mimetype == "application/x-www-form-urlencoded" and request.get_data().count(b"&") >= MOST_FIELDS:
+        raise RequestEntityTooLarge
 
 
 def _largest(app: Flask, endpoint: str) -> int:

@@ -1,16 +1,28 @@
-"""Set a password by a mailed link: a new person's first one, or another after it was forgotten (R10)."""
+"""Set a password: by a mailed link the first, or another after it was forgotten (R10); or knowing the present one."""
 
 from datetime import timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from models import Delivery, Event, Link, LinkPurpose, Membership, Template, User, now, record, settings
+from models import (
+    Delivery,
+    Event,
+    Link,
+    LinkPurpose,
+    Membership,
+    Template,
+    User,
+    UserSession,
+    now,
+    record,
+    settings,
+)
 from models.visible import one_line
 from workflows.join import accept, is_acceptable
 from workflows.post import post
 from workflows.refusals import AlreadyRegistered, LinkDead
-from workflows.sign_in import end_sessions
+from workflows.sign_in import end_sessions, renew_session
 from workflows.tokens import digest
 from workflows.turn import take_turn
 
@@ -24,6 +36,9 @@ def find_link(session: Session, token: str, purpose: LinkPurpose) -> Link:
         raise LinkDead
     link = session.scalars(select(Link).where(Link.digest == digest(token), Link.purpose == purpose)).one_or_none()
     if link is None or link.used_at or link.revoked_at or link.expires_at <= now():
+        raise LinkDead
+    # Whoever reads the mailbox that was theirs before proves nothing.
+    if link.address != link.user.email:
         raise LinkDead
     if link.invitation_id is not None and not is_acceptable(session, link.invitation_id):
         raise LinkDead
@@ -66,15 +81,30 @@ def reset_password(session: Session, token: str, *, password_hash: str) -> User:
     """Consume a reset link: the password changes, every session of the person ends. Raises LinkDead."""
     link = find_link(session, token, LinkPurpose.RESET)
     _consume(session, link)
-    link.user.password_hash = password_hash
+    _replace(session, link.user, password_hash, outcome="reset")
+    return link.user
+
+
+def change_password(session: Session, user_session: UserSession, *, password_hash: str) -> str:
+    """Change the password of whoever is signed in, and return the secret of their session, which is another too.
+
+    Whoever calls has checked the present password, and holds the person's row since.
+    """
+    _replace(session, user_session.user, password_hash, outcome="changed", apart_from=user_session.id)
+    return renew_session(session, user_session.id)
+
+
+def _replace(session: Session, user: User, password_hash: str, *, outcome: str, apart_from: int = 0) -> None:
+    """Put another password in the place of one; what the one before opened is closed, and its owner is told."""
+    user.password_hash = password_hash
     session.execute(
         update(Link)
-        .where(Link.user_id == link.user_id, Link.purpose == LinkPurpose.RESET, Link.used_at.is_(None))
+        .where(Link.user_id == user.id, Link.purpose == LinkPurpose.RESET, Link.used_at.is_(None))
         .values(revoked_at=now())
     )
-    end_sessions(session, link.user_id)
-    record(session, Event.PASSWORD_SET, link.user_id, outcome="reset")
-    return link.user
+    end_sessions(session, user.id, apart_from=apart_from)
+    record(session, Event.PASSWORD_SET, user.id, outcome=outcome)
+    post(session, to=user.email, template=Template.PASSWORD_CHANGED)
 
 
 def _consume(session: Session, link: Link) -> None:

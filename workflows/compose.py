@@ -77,6 +77,7 @@ LINKED = insert(Link).values(
     user_id=bindparam("link_user_id"),
     invitation_id=bindparam("link_invitation_id"),
     purpose=bindparam("link_purpose"),
+    address=bindparam("link_address"),
     digest=bindparam("link_digest"),
     created_at=bindparam("sent_at"),
     expires_at=bindparam("link_expires_at"),
@@ -94,6 +95,7 @@ def compose_invitation(session: Session, row: Row[Any], *, at: datetime) -> Comp
     }
     context = {
         "inviter": row.inviter,
+        "inviter_address": row.inviter_address,
         "account": row.account,
         "login": row.to_address,
         "is_guest": row.group is Group.FREE,
@@ -126,6 +128,14 @@ def compose_reset(session: Session, row: Row[Any], *, at: datetime) -> Composed 
     return Composed(letter(row, Template.PASSWORD_RESET, **context), linked)
 
 
+def compose_changed(session: Session, row: Row[Any], *, at: datetime) -> Composed | Obstacle:  # noqa: ARG001
+    """Return the notice to a person that their password is another, so that they know if it was not them."""
+    if not session.scalar(select(exists().where(User.email == row.to_address))):
+        return Obstacle("nobody has this address any more")
+    link = f"{settings().base_url}/password/forgot"
+    return Composed(letter(row, Template.PASSWORD_CHANGED, link=link, login=row.to_address, changed_at=row.queued_at))
+
+
 def letter(
     row: Row[Any],
     template: Template,
@@ -152,6 +162,7 @@ def _link(
         "link_user_id": user_id,
         "link_invitation_id": row.invitation_id,
         "link_purpose": purpose,
+        "link_address": row.to_address,
         "link_digest": stored,
         "link_expires_at": expires_at,
     }

@@ -35,6 +35,7 @@ from workflows.compose import (
     Composed,
     Letter,
     Obstacle,
+    compose_changed,
     compose_invitation,
     compose_reset,
     shown_name,
@@ -45,6 +46,7 @@ LONGEST_ERROR = 500
 OPEN = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
 COMPOSERS = {
     Template.PASSWORD_RESET: compose_reset,
+    Template.PASSWORD_CHANGED: compose_changed,
     Template.NOTIFICATION: compose_digest,
     Template.CONTACT_MESSAGE: compose_contact_message,
 }
@@ -88,6 +90,7 @@ FOUND = (
         User.mailbox_proved_at,
         Account.name.label("account"),
         shown_name(_Inviter, _InviterUser).label("inviter"),
+        _InviterUser.email.label("inviter_address"),
         case(
             (Invitation.status != InvitationStatus.PENDING, "the invitation is closed"),
             (Invitation.expires_at <= _AT, "the invitation is past its time"),

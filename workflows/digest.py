@@ -52,6 +52,7 @@ def compose_contact_message(session: Session, row: Row[Any], *, at: datetime) ->
             Account.name.label("account"),
             Contact.name.label("contact"),
             shown_name(Author, AuthorUser).label("author"),
+            AuthorUser.email.label("author_address"),
         )
         .join(Card, Message.card_id == Card.id)
         .join(Contact, Card.contact_id == Contact.id)
@@ -77,6 +78,7 @@ def _unread(row: Row[Any], at: datetime) -> Select[Any]:
             Account.name.label("account"),
             Membership.user_id,
             shown_name(Author, AuthorUser).label("author"),
+            AuthorUser.email.label("author_address"),
             func.substr(Message.text, 1, EXCERPT + 1).label("text"),
         )
         .join(Membership, Notification.membership_id == Membership.id)

@@ -29,6 +29,7 @@ class Action(StrEnum):
     READ_DEV_MAIL = "read_dev_mail"
     USE_NOTIFICATIONS = "use_notifications"
     JOIN = "join"
+    KEEP_SIGN_INS = "keep_sign_ins"
     READ_CARD = "read_card"
     CHAT = "chat"
     WRITE_CONTACT = "write_contact"
@@ -63,6 +64,7 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.READ_DEV_MAIL: _EVERYBODY,
     Action.USE_NOTIFICATIONS: _PEOPLE,
     Action.JOIN: _PEOPLE,
+    Action.KEEP_SIGN_INS: _PEOPLE,
     Action.READ_CARD: _ON_CARD,
     Action.CHAT: _ON_CARD,
     Action.WRITE_CONTACT: _ON_CARD,
@@ -92,6 +94,7 @@ SENTENCES: dict[Action, str] = {
     Action.READ_DEV_MAIL: "read the embedded mail server's mail, while it is in use",
     Action.USE_NOTIFICATIONS: "use the own notification center and choose an account",
     Action.JOIN: "accept an invitation addressed to oneself",
+    Action.KEEP_SIGN_INS: "see and end the own sign-ins, change the own password",
     Action.READ_CARD: "see all fields and notes of the card",
     Action.CHAT: "write in the card's internal chat",
     Action.WRITE_CONTACT: "write to the card's contact",

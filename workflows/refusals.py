@@ -29,6 +29,12 @@ class NotFound(Refusal):
     status = 404
 
 
+class StaleForm(Refusal):
+    """This form is no longer valid. Open the page again and send it once more."""
+
+    status = 400
+
+
 class BadInput(Refusal):
     """{0}"""
 
@@ -159,6 +165,10 @@ class LinkDead(Refusal):
 
 class AlreadyRegistered(Conflict):
     """You have a password already. Sign in with it to join."""
+
+
+class WrongPassword(Refusal):
+    """This is not the password that you have now."""
 
 
 class SignInRefused(Refusal):

@@ -1,6 +1,7 @@
 """Sign a person in and out. Sessions live in the database, and can be ended one by one or all."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import select, update
@@ -19,7 +20,7 @@ from models import (
 )
 from workflows.join import accept, acceptable
 from workflows.passwords import hash_of_nothing
-from workflows.refusals import NoAccount
+from workflows.refusals import NoAccount, NotFound
 from workflows.tokens import digest
 
 # How stale "last seen" may become before a request writes it.
@@ -62,9 +63,22 @@ def find_session(session: Session, secret: str) -> UserSession | None:
     return session.scalars(
         select(UserSession)
         .join(UserSession.user)
-        .where(UserSession.digest == digest(secret), UserSession.ended_at.is_(None), UserSession.expires_at > now())
+        .where(UserSession.digest == digest(secret), UserSession.is_open(now()))
         .options(contains_eager(UserSession.user))
     ).one_or_none()
+
+
+def renew_session(session: Session, user_session_id: int) -> str:
+    """Return another secret for an open session; the one before stands for nothing any more."""
+    secret = secrets.token_urlsafe(32)
+    session.execute(update(UserSession).where(UserSession.id == user_session_id).values(digest=digest(secret)))
+    return secret
+
+
+def sessions_of(session: Session, user_id: int) -> list[UserSession]:
+    """Return where the person is signed in, the last seen first."""
+    mine = select(UserSession).where(UserSession.user_id == user_id, UserSession.is_open(now()))
+    return list(session.scalars(mine.order_by(UserSession.seen_at.desc(), UserSession.id.desc())))
 
 
 def end_session(session: Session, user_session_id: int) -> None:
@@ -74,10 +88,19 @@ def end_session(session: Session, user_session_id: int) -> None:
         record(session, Event.SESSIONS_ENDED, user_session_id)
 
 
-def end_sessions(session: Session, user_id: int) -> None:
-    """End every session of a person."""
+def end_own_session(session: Session, user_session_id: int, *, user_id: int) -> None:
+    """End one of a person's own sessions. Raises NotFound for any other."""
+    own = select(UserSession.id).where(UserSession.id == user_session_id, UserSession.user_id == user_id)
+    if session.scalar(own) is None:
+        raise NotFound
+    end_session(session, user_session_id)
+
+
+def end_sessions(session: Session, user_id: int, *, apart_from: int = 0) -> None:
+    """End every session of a person, but for one if it is named."""
     every = update(UserSession).where(UserSession.user_id == user_id, UserSession.ended_at.is_(None))
-    ended = session.execute(every.values(ended_at=now()).returning(UserSession.id)).all()
+    others = every.where(UserSession.id != apart_from)
+    ended = session.execute(others.values(ended_at=now()).returning(UserSession.id)).all()
     for row in ended:
         record(session, Event.SESSIONS_ENDED, row.id)
 
@@ -101,9 +124,10 @@ def pending_invitations_of(session: Session, user_id: int) -> list[Invitation]:
     return list(session.scalars(select(Invitation).where(Invitation.id.in_(mine)).order_by(Invitation.id)))
 
 
-def touch(session: Session, membership: Membership) -> None:
+def touch(session: Session, seen: Sequence[Membership | UserSession]) -> None:
     """Note that the person was here, at most every few minutes."""
-    session.execute(update(Membership).where(Membership.id == membership.id).values(seen_at=now()))
+    for each in seen:
+        session.execute(update(type(each)).where(type(each).id == each.id).values(seen_at=now()))
 
 
 def is_operator(user: User) -> bool:

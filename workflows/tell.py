@@ -49,6 +49,11 @@ OF_GRANT = {Event.GRANT_MADE, Event.GRANT_REVOKED}
 OF_DELIVERY = {each for each in Event if each.startswith("delivery.")}
 ON_CARD = {Event.CARD_CREATED, Event.CARD_DELETED, Event.ACCESS_REFUSED}
 OF_REMOVAL = {Event.REMOVAL_FINISHED, Event.SESSIONS_ENDED}
+# Of refusals whose own sentence names what the record does not.
+GENERAL = {
+    "NotAddressable": "not everybody who was addressed may be",
+    "TooMany": "it was tried too often",
+}
 GROUPS = {"free": "a free user", "member": "a member", "admin": "an admin"}
 # What needs no reason beside it.
 PLAIN = {"", "revoked"}
@@ -124,8 +129,7 @@ def _because(outcome: str) -> str:
     refusal = getattr(refusals, outcome, None)
     if refusal is None:
         return f": {REASONS.get(outcome, outcome)}"
-    sentence = (refusal.__doc__ or "").strip()
-    return ": not everybody who was addressed may be" if "{" in sentence else f": {sentence}"
+    return f": {GENERAL.get(outcome) or (refusal.__doc__ or '').strip()}"
 
 
 def _mails(event: AuditEvent, names: Names) -> str:
