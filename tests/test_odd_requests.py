@@ -11,7 +11,7 @@ from tests.inviting import Admin, picture
 from tests.people import Team
 from tests.stack import Stack
 from webapp import MOST_PARTS
-from webapp.shield import MOST_FIELDS
+from webapp.sizes import MOST_FIELDS
 
 CANARY = "canary-in-a-header"
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
