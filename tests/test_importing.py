@@ -1,6 +1,7 @@
 """An admin sends a list, looks at every row, confirms it, and each of its people is invited once (R12)."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -10,6 +11,7 @@ from models import (
     Database,
     Delivery,
     Group,
+    Import,
     ImportRow,
     Invitation,
     InvitationStatus,
@@ -25,6 +27,7 @@ from tests.process import until
 from tests.stack import Stack
 from workflows.enlist import advance_import, cancel_import, confirm_import
 from workflows.invite import invite
+from workflows.purge import purge_lists
 from workflows.refusals import TooMany
 
 MANY = 150
@@ -363,6 +366,24 @@ def test_r12_cancelled_between_two_steps_the_rest_stays(database: Database, choo
         cancel_import(session, found.id, by=admin)
         assert not advance_import(session, found.id)
         assert session.scalar(select(func.count(Invitation.id))) == 2
+
+
+def test_r12_a_list_that_nobody_confirms_is_forgotten(database: Database, choose: Callable[..., None]) -> None:
+    choose(job_keep_days=3)
+    team = make_team(database)
+    with database.transaction() as session:
+        admin = session.get_one(Membership, team.admin.membership_id)
+        old, young, done = (listed(session, admin, fresh(), fresh()) for _ in range(3))
+        old.uploaded_at = done.uploaded_at = now() - timedelta(days=4)
+        confirm_import(session, done.id, by=admin)
+    with database.transaction() as session:
+        while purge_lists(session):
+            pass
+
+    with database.reading() as session:
+        kept = set(session.scalars(select(Import.id)))
+        rows = set(session.scalars(select(ImportRow.import_id)))
+    assert kept == rows == {young.id, done.id}
 
 
 def with_small_steps(stack: Stack) -> None:
