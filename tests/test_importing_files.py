@@ -160,10 +160,12 @@ def test_r12_too_many_rows_and_too_large_a_file_are_refused(sender: Sender) -> N
     before = picture(sender.stack, sender.admin.team)
 
     many = sender.admin.send(people(*(f"n{number}@people.example" for number in range(most + 1))))
+    empty = sender.admin.send(people(NORA) + ",,\n" * most * 10)
     large = sender.admin.send(b"x" * (most * BYTES_A_ROW + 1))
 
-    assert (many.status_code, large.status_code) == (422, 413)
+    assert (many.status_code, empty.status_code, large.status_code) == (422, 422, 413)
     assert "it has more than 10,000 rows. Split it" in said(many)
+    assert "it has 100,003 lines, far more than 10,000 rows need." in said(empty)
     assert "This is too large to be sent here: 4 MB are the most." in large.text
     assert picture(sender.stack, sender.admin.team) == before
 
