@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from jobs.durable import Again, durable
 from workflows.expire import expire as expire_batch
-from workflows.purge import purge_jobs
+from workflows.purge import purge_jobs, purge_lists
 from workflows.sweep import run_sweep
 
 
@@ -25,5 +25,5 @@ def sweep(session: Session, *, sweep_id: int) -> type[Again] | None:
 
 @durable(within=timedelta(days=1))
 def purge(session: Session) -> type[Again] | None:
-    """Forget one batch of jobs that are long done."""
-    return Again if purge_jobs(session) else None
+    """Forget one batch of jobs that are long done, and of lists that nobody confirmed."""
+    return Again if purge_jobs(session) | purge_lists(session) else None

@@ -92,7 +92,9 @@ class Settings(BaseSettings):
     job_attempts: int = Field(12, ge=1, le=100, description="Attempts before a job is a dead letter")
     job_pause_seconds: float = Field(5, gt=0, description="Pause before the first retry; doubled each time, to an hour")
     job_lease_seconds: int = Field(60, ge=5, description="Seconds a worker may hold a job before it is rung again")
-    job_keep_days: int = Field(14, ge=1, le=3650, description="Days that jobs are kept after they are done")
+    job_keep_days: int = Field(
+        14, ge=1, le=3650, description="Days that jobs are kept after they are done, and lists unconfirmed"
+    )
     relay_seconds: float = Field(1, gt=0, le=60, description="Pause between the relay's looks at due jobs")
     worker_processes: int = Field(2, ge=1, le=64, description="Dramatiq worker processes per host")
     worker_threads: int = Field(4, ge=1, le=64, description="Threads per worker process")

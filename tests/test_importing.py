@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import func, select
 
 from models import (
-    AuditEvent,
     Database,
     Delivery,
     Group,
@@ -21,15 +20,10 @@ from models import (
 from tests.importing import Importer, listed, people, said
 from tests.inviting import activate, fresh, picture, second_admin, token_path
 from tests.people import make_team
-from tests.process import until
 from tests.stack import Stack
-from workflows.enlist import advance_import, cancel_import, confirm_import
+from workflows.enlist import advance_import, confirm_import
 from workflows.invite import invite
 from workflows.refusals import TooMany
-
-MANY = 150
-# Workers that start again on a busy machine take a while.
-RESTARTED = 60
 
 
 def test_r12_a_list_is_looked_at_confirmed_and_invited(stack: Stack) -> None:
@@ -167,100 +161,6 @@ def test_r12_an_invitation_past_its_time_is_in_nobodys_way(stack: Stack) -> None
     assert admin.row(nora).invitation_id != first
 
 
-def test_r12_what_is_cancelled_invites_no_more(stack: Stack) -> None:
-    admin, crowd = Importer(stack, stack.account()), [fresh() for _ in range(MANY)]
-    with_small_steps(stack)
-    try:
-        path = admin.check(people(*crowd))
-        admin.confirm(path)
-        until(lambda: invited_so_far(stack, path), what="the import to be under way")
-        assert admin.stop(path).status_code == 303
-    finally:
-        stack.process("work").kill()
-        stack.process("work").start()
-
-    done = invited_so_far(stack, path)
-
-    stack.wait_for_work()
-    stack.idle(within=RESTARTED)
-    assert 0 < invited_so_far(stack, path) == done < MANY
-    assert admin.status(path) == "cancelled"
-    told = [row["result"] for row in admin.table(path)]
-    assert told == ["invited"] * done + ["cancelled"] * (MANY - done)
-    assert f"{done} of {MANY}" in admin.browser.get(path).text
-    assert admin.confirm(path).status_code == 409, "what is over does not begin again"
-    assert admin.stop(path).status_code == 303, "cancelling twice is cancelling once"
-
-
-def test_r12_an_import_goes_on_after_its_worker_was_killed(stack: Stack) -> None:
-    admin, crowd = Importer(stack, stack.account()), [fresh() for _ in range(MANY)]
-    with_small_steps(stack)
-    try:
-        path = admin.check(people(*crowd))
-        admin.confirm(path)
-        until(lambda: invited_so_far(stack, path), what="the import to be under way")
-        stack.process("work").kill()
-        done = invited_so_far(stack, path)
-        assert 0 < done < MANY
-        assert f"{done} of {MANY} rows" in admin.browser.get(path).text
-    finally:
-        stack.process("work").kill()
-        stack.process("work").start()
-
-    admin.ends(path, within=RESTARTED)
-
-    assert {each["result"] for each in admin.table(path)} == {"invited"}
-    with stack.database.reading() as session:
-        mails = select(func.count()).where(Delivery.account_id == admin.team.id)
-        assert session.scalar(mails) == MANY
-
-
-def test_r12_who_loses_the_right_meanwhile_invites_no_more(database: Database, choose: Callable[..., None]) -> None:
-    choose(import_batch=2)
-    team = make_team(database)
-    with database.transaction() as session:
-        admin = session.get_one(Membership, team.admin.membership_id)
-        import_id = listed(session, admin, *(f"n{number}@people.example" for number in range(5))).id
-        confirm_import(session, import_id, by=admin)
-    with database.transaction() as session:
-        assert advance_import(session, import_id)
-    with database.transaction() as session:
-        session.get_one(Membership, team.admin.membership_id).group = Group.MEMBER
-    with database.transaction() as session:
-        assert not advance_import(session, import_id)
-    with database.transaction() as session:
-        assert not advance_import(session, import_id)
-
-    with database.reading() as session:
-        statuses = session.scalars(select(ImportRow.status).order_by(ImportRow.line)).all()
-        assert statuses == [RowStatus.INVITED] * 2 + [RowStatus.WAITING] * 3
-        ended = select(AuditEvent).where(AuditEvent.object_id == import_id, AuditEvent.event == "import.finished")
-        assert session.scalars(ended).one().outcome == "stopped"
-
-
-def test_r12_the_rows_that_a_removed_admin_leaves_say_why(stack: Stack) -> None:
-    admin = Importer(stack, team := stack.account())
-    bea = second_admin(stack, team)
-    with stack.database.transaction() as session:
-        listed_by_bea = listed(session, session.get_one(Membership, bea.membership_id), fresh())
-    path = f"{admin.page}/import/{listed_by_bea.id}"
-    stack.process("work").stop()
-    try:
-        assert Importer(stack, team, bea).confirm(path).status_code == 303
-        assert admin.delete(bea.membership_id).status_code == 303
-    finally:
-        stack.process("work").start()
-
-    admin.ends(path, "stopped", within=RESTARTED)
-
-    (row,) = admin.results(path).values()
-    assert (row.result, row.reason) == (
-        "stopped",
-        "The list stopped before the turn of this row came: Bea Admin may not invite any more.",
-    )
-    assert "may not invite any more" in admin.browser.get(f"{team.path}/audit").text
-
-
 def test_r9_an_import_counts_apart_from_the_invitations_of_an_hour(
     database: Database, choose: Callable[..., None]
 ) -> None:
@@ -350,29 +250,3 @@ def test_r70_an_import_begins_and_ends_in_the_record(stack: Stack) -> None:
     assert "Ada Admin began to invite 2 people from the list “people.csv”" in audit
     assert "All of the list “people.csv” is through: 2 people invited, 1 refused" in audit
     assert "Ada Admin cancelled the list “people.csv” after 0 people had been invited" in audit
-
-
-def test_r12_cancelled_between_two_steps_the_rest_stays(database: Database, choose: Callable[..., None]) -> None:
-    choose(import_batch=2)
-    team = make_team(database)
-    with database.transaction() as session:
-        admin = session.get_one(Membership, team.admin.membership_id)
-        found = listed(session, admin, *(f"n{number}@people.example" for number in range(5)))
-        confirm_import(session, found.id, by=admin)
-        assert advance_import(session, found.id)
-        cancel_import(session, found.id, by=admin)
-        assert not advance_import(session, found.id)
-        assert session.scalar(select(func.count(Invitation.id))) == 2
-
-
-def with_small_steps(stack: Stack) -> None:
-    """Let the workers invite one row at a time."""
-    work = stack.process("work")
-    work.stop()
-    work.start(GUESTLIST_IMPORT_BATCH="1")
-
-
-def invited_so_far(stack: Stack, path: str) -> int:
-    which = (ImportRow.import_id == int(path.rpartition("/")[2]), ImportRow.status == RowStatus.INVITED)
-    with stack.database.reading() as session:
-        return session.scalar(select(func.count()).where(*which)) or 0

@@ -8,7 +8,7 @@ from models import settings
 from tests.importing import Importer, people, said
 from tests.inviting import fresh, picture
 from tests.stack import Stack
-from webapp.sizes import BYTES_A_ROW
+from webapp.sizes import BYTES_A_ROW, LARGEST_FORM
 
 NORA, OLE = "nora@people.example", "ole@people.example"
 COLUMNS = "the columns are email, name and group"
@@ -160,12 +160,21 @@ def test_r12_too_many_rows_and_too_large_a_file_are_refused(sender: Sender) -> N
     before = picture(sender.stack, sender.admin.team)
 
     many = sender.admin.send(people(*(f"n{number}@people.example" for number in range(most + 1))))
+    empty = sender.admin.send(people(NORA) + ",,\n" * most * 10)
     large = sender.admin.send(b"x" * (most * BYTES_A_ROW + 1))
 
-    assert (many.status_code, large.status_code) == (422, 413)
+    assert (many.status_code, empty.status_code, large.status_code) == (422, 422, 413)
     assert "it has more than 10,000 rows. Split it" in said(many)
+    assert "it has 100,003 lines, far more than 10,000 rows need." in said(empty)
     assert "This is too large to be sent here: 4 MB are the most." in large.text
     assert picture(sender.stack, sender.admin.team) == before
+
+
+def test_r12_a_list_may_be_larger_than_a_form(sender: Sender) -> None:
+    rows = "".join(f"n{number}@people.example,{'Nora ' * 39},free\n" for number in range(6000))
+    content = f"email,name,group\n{rows}"
+    assert LARGEST_FORM < len(content) < settings().import_rows * BYTES_A_ROW
+    assert len(sender.admin.table(sender.admin.check(content))) == 6000
 
 
 def test_r12_only_lists_may_be_so_large(sender: Sender) -> None:

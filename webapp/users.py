@@ -2,9 +2,9 @@
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
-from models import Import, Membership
+from models import Import, ImportStatus, Membership
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import LARGEST_ID, Asked, InviteForm, end_of_day
@@ -25,7 +25,9 @@ def users_page(refusal: Refusal | None = None) -> str:
     found = here()
     asked = Asked.read()
     seats, has_more = seats_of(found.session, found.by.account_id, wanted=asked.q, page=asked.page)
-    mine = select(Import).where(Import.account_id == found.by.account_id)
+    # What was thrown away unread is of no interest.
+    kept = or_(Import.status != ImportStatus.CANCELLED, Import.confirmed_at.is_not(None))
+    mine = select(Import).where(Import.account_id == found.by.account_id, kept)
     imports = found.session.scalars(mine.order_by(Import.id.desc()).limit(IMPORTS_SHOWN)).all()
     shown = {"seats": seats, "asked": asked, "has_more": has_more, "imports": imports}
     return render_template("pages/users.html", refusal=refusal, groups=GROUPS, **shown)

@@ -33,6 +33,10 @@ def read_table(sent: bytes, *, columns: Sequence[str], most: int) -> list[Row]:
     A row that cannot be read says why, and stops no other. Raises BadFile where the file as a whole is none.
     """
     lines = _text(sent).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if len(lines) > (most + 1) * LONGEST_ROW:
+        raise BadFile(
+            f"it has {len(lines):,} lines, far more than {most:,} rows need. Split it, or delete empty lines."
+        )
     start = next((number for number, line in enumerate(lines) if line.strip() and not _is_hint(line)), None)
     if start is None:
         raise BadFile("it is empty.")

@@ -1,5 +1,7 @@
 // Keeps an open page true: hears what changed, fetches the page again, and swaps the regions marked data-live.
 const page = document.body.dataset;
+// However much happens, a page is not fetched more often than somebody could read it.
+const PAUSE = 250;
 let asked = false, busy = false, over = false;
 
 export function refresh() {
@@ -13,7 +15,7 @@ export function refresh() {
       else close(fresh.querySelector("[role=alert]")?.textContent ?? "Your access has ended.");
     })
     .catch(() => {})
-    .finally(() => { busy = false; if (asked) { asked = false; refresh(); } });
+    .finally(() => setTimeout(() => { busy = false; if (asked) { asked = false; refresh(); } }, PAUSE));
 }
 
 function swap(fresh) {
