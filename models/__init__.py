@@ -6,7 +6,7 @@ from models.audit import AuditEvent, Event, in_lines, lines_about, record, recor
 from models.base import Base, now
 from models.card import Card, CardField, CardKind, Note, Task
 from models.contact import Company, Contact
-from models.database import Database, insert_once
+from models.database import Database, insert_once, insert_or_hold
 from models.delivery import Delivery, DeliveryStatus, Template
 from models.grant import Grant
 from models.invitation import Invitation, InvitationStatus
@@ -72,6 +72,7 @@ __all__ = [
     "enqueue",
     "in_lines",
     "insert_once",
+    "insert_or_hold",
     "lines_about",
     "now",
     "record",

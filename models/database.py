@@ -7,7 +7,7 @@ from select import POLLIN, poll
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Index, Row, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
@@ -79,8 +79,21 @@ def insert_once(session: Session, table: type[Base], **values: Any) -> int | Non
 
     Of two at once the second waits for the first, and then gets None: the database settles the race.
     """
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    return session.scalar(insert(table).values(**values).on_conflict_do_nothing().returning(table.id))
+    return session.scalar(_insert(session)(table).values(**values).on_conflict_do_nothing().returning(table.id))
+
+
+def insert_or_hold(session: Session, unique: Index, **values: Any) -> Row[Any]:  # noqa: ANN401
+    """Insert a row and return it, or the one that a unique index says is there already, held until the commit."""
+    dialect, columns = session.get_bind().dialect.name, unique.columns
+    row = _insert(session)(unique.table).values(**values)
+    # Sets what is there already: only whoever writes a row holds it.
+    is_there = {"index_elements": columns, "index_where": unique.dialect_options[dialect]["where"]}
+    held = row.on_conflict_do_update(**is_there, set_={column.key: row.excluded[column.key] for column in columns})
+    return session.execute(held.returning(*unique.table.c)).one()
+
+
+def _insert(session: Session) -> Callable[..., Any]:
+    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
 
 
 # Errors are logged, and kept with their jobs: what statements were given stays out of them.

@@ -29,7 +29,8 @@ from workflows.refusals import NotFound
 def notify(session: Session, message: Message, recipients: Iterable[Membership]) -> None:
     """Notify each recipient but the author, once, and queue one mail for all that they leave unread."""
     once = {each.id: each for each in recipients if each.id != message.author_id}
-    for each in once.values():
+    # In the order of their ids, for the mails that are queued already are held.
+    for _, each in sorted(once.items()):
         about = {"account_id": message.account_id, "membership_id": each.id, "card_id": message.card_id}
         session.add(Notification(message_id=message.id, **about))
         announce(session, NewsKind.NOTIFICATION, account_id=message.account_id, user_id=each.user_id)

@@ -1,0 +1,74 @@
+"""Whoever comes second sees what the first has done, though both began before either was done."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models import Card, Database, Delivery, DeliveryStatus, Membership, Notification
+from tests.overlapping import overlapping
+from tests.people import Lead, Person, Team, make_card, make_guest
+from workflows.compose import Letter
+from workflows.converse import say
+from workflows.deliver import prepare
+
+
+@pytest.fixture
+def card(database: Database, team: Team) -> Lead:
+    return make_card(database, team)
+
+
+@pytest.fixture
+def guest(database: Database, team: Team) -> Person:
+    return make_guest(database, team)
+
+
+def test_r22_a_digest_about_to_be_sent_waits_for_the_message_that_relies_on_it(
+    database: Database, team: Team, card: Lead, guest: Person
+) -> None:
+    address = addressing(team, card, guest)
+    delivery_id = queued_digest(database, address)
+
+    with overlapping(database, address, lambda session: prepare(session, delivery_id)) as prepared:
+        letter = prepared.result()
+
+    assert isinstance(letter, Letter)
+    assert set(letter.notification_ids) == notifications(database)
+
+
+def test_r22_a_message_written_while_a_digest_is_sent_is_in_the_next_one(
+    database: Database, team: Team, card: Lead, guest: Person
+) -> None:
+    address = addressing(team, card, guest)
+    delivery_id = queued_digest(database, address)
+
+    with overlapping(database, lambda session: prepare(session, delivery_id), address) as said:
+        said.result()
+
+    with database.reading() as session:
+        queued = select(func.count(Delivery.id)).where(Delivery.status == DeliveryStatus.QUEUED)
+        assert session.scalar(queued) == 1
+
+
+def addressing(team: Team, card: Lead, *guests: Person) -> Callable[[Session], object]:
+    """Return what addresses guests on a card."""
+
+    def address(session: Session) -> object:
+        by = session.get_one(Membership, team.member.membership_id)
+        to = [guest.membership_id for guest in guests]
+        return say(session, session.get_one(Card, card.id), by=by, text="Look", to=to)
+
+    return address
+
+
+def queued_digest(database: Database, address: Callable[[Session], object]) -> int:
+    with database.transaction() as session:
+        address(session)
+        session.flush()
+        return session.scalars(select(Delivery.id)).one()
+
+
+def notifications(database: Database) -> set[int]:
+    with database.reading() as session:
+        return set(session.scalars(select(Notification.id)))
