@@ -6,12 +6,14 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models import Card, Database, Delivery, DeliveryStatus, Membership, Notification
+from models import AuditEvent, Card, Database, Delivery, DeliveryStatus, Event, Grant, Membership, Notification
 from tests.overlapping import overlapping
 from tests.people import Lead, Person, Team, make_card, make_guest
 from workflows.compose import Letter
 from workflows.converse import say
 from workflows.deliver import prepare
+from workflows.refusals import NotFound
+from workflows.tend import delete_card
 
 
 @pytest.fixture
@@ -72,3 +74,53 @@ def queued_digest(database: Database, address: Callable[[Session], object]) -> i
 def notifications(database: Database) -> set[int]:
     with database.reading() as session:
         return set(session.scalars(select(Notification.id)))
+
+
+def test_r56_a_card_that_is_deleted_while_a_guest_is_given_it_stays_closed(
+    database: Database, team: Team, card: Lead, guest: Person
+) -> None:
+    with overlapping(database, addressing(team, card, guest), deleting(team, card)) as deleted:
+        deleted.result()
+
+    assert left_of(database, card) == {}
+    assert recorded(database, Event.GRANT_REVOKED) == 1
+
+
+def test_r56_a_guest_is_not_given_a_card_that_is_being_deleted(
+    database: Database, team: Team, card: Lead, guest: Person
+) -> None:
+    with overlapping(database, deleting(team, card), addressing(team, card, guest)) as said:
+        assert isinstance(said.exception(), NotFound)
+
+    assert left_of(database, card) == {}
+
+
+def test_r70_a_card_that_two_delete_is_deleted_once(database: Database, team: Team, card: Lead) -> None:
+    with overlapping(database, deleting(team, card), deleting(team, card)) as again:
+        assert isinstance(again.exception(), NotFound)
+
+    assert recorded(database, Event.CARD_DELETED) == 1
+
+
+def deleting(team: Team, card: Lead) -> Callable[[Session], object]:
+    def delete(session: Session) -> None:
+        by = session.get_one(Membership, team.admin.membership_id)
+        delete_card(session, session.get_one(Card, card.id), by=by)
+
+    return delete
+
+
+def left_of(database: Database, card: Lead) -> dict[str, int]:
+    """Count what a deleted card must not leave behind."""
+    wanted = {
+        "grants": (Grant.card_id == card.id) & Grant.revoked_at.is_(None),
+        "notifications": Notification.card_id == card.id,
+    }
+    with database.reading() as session:
+        counts = {name: session.scalar(select(func.count()).where(what)) or 0 for name, what in wanted.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def recorded(database: Database, event: Event) -> int:
+    with database.reading() as session:
+        return session.scalar(select(func.count(AuditEvent.id)).where(AuditEvent.event == event)) or 0
