@@ -6,14 +6,26 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models import AuditEvent, Card, Database, Delivery, DeliveryStatus, Event, Grant, Membership, Notification
+from models import (
+    AuditEvent,
+    Card,
+    CardField,
+    CardKind,
+    Database,
+    Delivery,
+    DeliveryStatus,
+    Event,
+    Grant,
+    Membership,
+    Notification,
+)
 from tests.overlapping import overlapping
 from tests.people import Lead, Person, Team, make_card, make_guest
 from workflows.compose import Letter
 from workflows.converse import say
 from workflows.deliver import prepare
 from workflows.refusals import NotFound
-from workflows.tend import delete_card
+from workflows.tend import delete_card, edit_fields
 
 
 @pytest.fixture
@@ -100,6 +112,30 @@ def test_r70_a_card_that_two_delete_is_deleted_once(database: Database, team: Te
         assert isinstance(again.exception(), NotFound)
 
     assert recorded(database, Event.CARD_DELETED) == 1
+
+
+def test_two_who_edit_different_fields_of_a_card_keep_both(database: Database, team: Team, card: Lead) -> None:
+    with database.transaction() as session:
+        labels = ["Budget", "Wanted by"]
+        fields = [CardField(account_id=team.id, kind=CardKind.LEAD, label=label) for label in labels]
+        session.add_all(fields)
+    budget, wanted_by = (str(field.id) for field in fields)
+
+    with overlapping(database, setting(team, card, budget, "9"), setting(team, card, wanted_by, "May")) as second:
+        second.result()
+
+    with database.reading() as session:
+        assert session.get_one(Card, card.id).values == {budget: "9", wanted_by: "May"}
+
+
+def setting(team: Team, card: Lead, field: str, value: str) -> Callable[[Session], object]:
+    """Return what sets one field of a card that was read before, as a page that is sent does."""
+
+    def edit(session: Session) -> None:
+        by, on = session.get_one(Membership, team.member.membership_id), session.get_one(Card, card.id)
+        edit_fields(session, on, by=by, values={field: value})
+
+    return edit
 
 
 def deleting(team: Team, card: Lead) -> Callable[[Session], object]:

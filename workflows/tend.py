@@ -67,6 +67,8 @@ def edit_fields(
     new_value: str = "",
 ) -> None:
     """Set the card's name and custom fields, by field id; a new label defines a field for all cards of the kind."""
+    # All values are one column: who edits another field at the same moment comes before or after.
+    session.refresh(card, with_for_update={"key_share": True})
     permit(session, by, Action.EDIT_FIELDS, card=card)
     known = {str(field.id) for field in fields_of(session, card)}
     if not values.keys() <= known:
