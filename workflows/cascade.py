@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from models import (
@@ -62,7 +62,9 @@ def advance_removal(session: Session, removal_id: int) -> bool:
 def _advance(session: Session, removal: Removal, part: "Part", room: int) -> int:
     started = perf_counter()
     batch = select(part.table.id).where(part.left(removal)).order_by(part.table.id).limit(room)
-    ids = list(session.scalars(batch))
+    # Held, so that what is ended now is still what was found; an invitation is held after its membership.
+    held = batch if part.table is Invitation else batch.with_for_update(of=part.table, key_share=True)
+    ids = list(session.scalars(held))
     if ids:
         part.end(session, removal, ids)
     so_far: dict[str, Any] = removal.ended.get(part.name, {"rows": 0, "seconds": 0.0})
@@ -102,13 +104,12 @@ def _purge_notifications(session: Session, _: Removal, ids: list[int]) -> None:
 def _cancel_mail(session: Session, removal: Removal, ids: list[int]) -> None:
     cancelled = {"status": DeliveryStatus.CANCELLED, "ended_at": now()}
     session.execute(update(Delivery).where(Delivery.id.in_(ids)).values(**cancelled))
-    record(session, Event.DELIVERY_CANCELLED, removal.id, account_id=removal.account_id, deliveries=ids)
+    mails = select(Delivery.id, Delivery.account_id).where(Delivery.id.in_(ids))
+    record_each(session, Event.DELIVERY_CANCELLED, mails, outcome="removal", removal=removal.id)
 
 
-def _cancel_invitations(session: Session, removal: Removal, ids: list[int]) -> None:
-    close_invitations(session, ids, InvitationStatus.CANCELLED)
-    for each in ids:
-        record(session, Event.INVITATION_CANCELLED, each, account_id=removal.account_id, outcome="removal")
+def _cancel_invitations(session: Session, _: Removal, ids: list[int]) -> None:
+    close_invitations(session, ids, InvitationStatus.CANCELLED, outcome="removal")
 
 
 def _revoke_links(session: Session, _: Removal, ids: list[int]) -> None:
@@ -117,7 +118,8 @@ def _revoke_links(session: Session, _: Removal, ids: list[int]) -> None:
 
 def _end_sessions(session: Session, removal: Removal, ids: list[int]) -> None:
     session.execute(update(UserSession).where(UserSession.id.in_(ids)).values(ended_at=now()))
-    record(session, Event.SESSIONS_ENDED, removal.id, account_id=removal.account_id, sessions=ids)
+    ended = select(UserSession.id, literal(removal.account_id)).where(UserSession.id.in_(ids))
+    record_each(session, Event.SESSIONS_ENDED, ended, outcome="removal", removal=removal.id)
 
 
 def _members(removal: Removal) -> ColumnElement[bool]:
