@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from select import POLLIN, poll
-from typing import Any
+from typing import Any, cast
 
 import psycopg
-from sqlalchemy import Connection, Engine, Index, Row, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Index, Row, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
@@ -79,17 +79,18 @@ def insert_once(session: Session, table: type[Base], **values: Any) -> int | Non
 
     Of two at once the second waits for the first, and then gets None: the database settles the race.
     """
-    return session.scalar(_insert(session)(table).values(**values).on_conflict_do_nothing().returning(table.id))
+    once = _insert(session)(table).values(**values).on_conflict_do_nothing()
+    return cast("int | None", session.scalar(once.returning(table.id)))
 
 
 def insert_or_hold(session: Session, unique: Index, **values: Any) -> Row[Any]:  # noqa: ANN401
     """Insert a row and return it, or the one that a unique index says is there already, held until the commit."""
-    dialect, columns = session.get_bind().dialect.name, unique.columns
-    row = _insert(session)(unique.table).values(**values)
+    dialect, columns, table = session.get_bind().dialect.name, unique.columns, cast(Table, unique.table)
+    row = _insert(session)(table).values(**values)
     # Sets what is there already: only whoever writes a row holds it.
     is_there = {"index_elements": columns, "index_where": unique.dialect_options[dialect]["where"]}
     held = row.on_conflict_do_update(**is_there, set_={column.key: row.excluded[column.key] for column in columns})
-    return session.execute(held.returning(*unique.table.c)).one()
+    return session.execute(held.returning(*table.c)).one()
 
 
 def _insert(session: Session) -> Callable[..., Any]:

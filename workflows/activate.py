@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from models import Delivery, Event, Link, LinkPurpose, Membership, Template, User, now, record, settings
+from models import Delivery, Event, Link, LinkPurpose, Membership, Template, User, UserSession, now, record, settings
 from models.visible import one_line
 from workflows.join import accept, is_acceptable
 from workflows.post import post
@@ -69,10 +69,11 @@ def reset_password(session: Session, token: str, *, password_hash: str) -> User:
     link.user.password_hash = password_hash
     session.execute(
         update(Link)
-        .where(Link.user_id == link.user_id, Link.purpose == LinkPurpose.RESET, Link.used_at.is_(None))
+        .where(Link.user_id == link.user_id, Link.purpose == LinkPurpose.RESET)
+        .where(Link.used_at.is_(None), Link.revoked_at.is_(None))
         .values(revoked_at=now())
     )
-    end_sessions(session, link.user_id)
+    end_sessions(session, UserSession.user_id == link.user_id)
     record(session, Event.PASSWORD_SET, link.user_id, outcome="reset")
     return link.user
 

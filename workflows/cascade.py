@@ -31,7 +31,7 @@ from models import (
 )
 from workflows.close import close_invitations
 from workflows.receipt import write_receipt
-from workflows.sign_in import end_session
+from workflows.sign_in import end_sessions
 
 OPEN_LINK = Link.used_at.is_(None) & Link.revoked_at.is_(None)
 OPEN_SESSION = UserSession.ended_at.is_(None)
@@ -85,8 +85,7 @@ def _end_untold(session: Session, removal: Removal) -> None:
     leftover = _leftover_users(removal)
     links = update(Link).where(Link.user_id.in_(leftover), OPEN_LINK)
     session.execute(links.values(revoked_at=now()))
-    for each in session.scalars(select(UserSession.id).where(UserSession.user_id.in_(leftover), OPEN_SESSION)).all():
-        end_session(session, each)
+    end_sessions(session, UserSession.user_id.in_(leftover))
 
 
 def _close_grants(session: Session, removal: Removal, ids: list[int]) -> None:

@@ -3,7 +3,7 @@
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, literal, select, update
 from sqlalchemy.orm import Session, contains_eager
 
 from models import (
@@ -15,8 +15,10 @@ from models import (
     UserSession,
     now,
     record,
+    record_each,
     settings,
 )
+from models.base import BigId
 from workflows.join import accept, acceptable
 from workflows.passwords import hash_of_nothing
 from workflows.refusals import NoAccount
@@ -69,17 +71,15 @@ def find_session(session: Session, secret: str) -> UserSession | None:
 
 def end_session(session: Session, user_session_id: int) -> None:
     """End one session. Ending twice is the same as ending once."""
-    one = update(UserSession).where(UserSession.id == user_session_id, UserSession.ended_at.is_(None))
-    if session.execute(one.values(ended_at=now()).returning(UserSession.id)).all():
-        record(session, Event.SESSIONS_ENDED, user_session_id)
+    end_sessions(session, UserSession.id == user_session_id)
 
 
-def end_sessions(session: Session, user_id: int) -> None:
-    """End every session of a person."""
-    every = update(UserSession).where(UserSession.user_id == user_id, UserSession.ended_at.is_(None))
-    ended = session.execute(every.values(ended_at=now()).returning(UserSession.id)).all()
-    for row in ended:
-        record(session, Event.SESSIONS_ENDED, row.id)
+def end_sessions(session: Session, *which: ColumnElement[bool]) -> None:
+    """End all of these sessions that are open."""
+    at = now()
+    session.execute(update(UserSession).where(UserSession.ended_at.is_(None), *which).values(ended_at=at))
+    ended = select(UserSession.id, literal(None, BigId)).where(UserSession.ended_at == at, *which)
+    record_each(session, Event.SESSIONS_ENDED, ended)
 
 
 def memberships_of(session: Session, user_id: int) -> list[Membership]:
