@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, literal, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from models import (
     Base,
@@ -31,7 +31,7 @@ from models import (
 )
 from workflows.close import close_invitations
 from workflows.receipt import write_receipt
-from workflows.sign_in import end_sessions
+from workflows.sign_in import end_sessions, has_nothing_left
 
 OPEN_LINK = Link.used_at.is_(None) & Link.revoked_at.is_(None)
 OPEN_SESSION = UserSession.ended_at.is_(None)
@@ -82,10 +82,9 @@ def _finish(session: Session, removal: Removal) -> None:
 
 def _end_untold(session: Session, removal: Removal) -> None:
     # Counted, what people hold who never joined would tell whether they were known before (R6).
-    leftover = _leftover_users(removal)
-    links = update(Link).where(Link.user_id.in_(leftover), OPEN_LINK)
+    links = update(Link).where(_left_with_nothing(Link.user_id, removal), OPEN_LINK)
     session.execute(links.values(revoked_at=now()))
-    end_sessions(session, UserSession.user_id.in_(leftover))
+    end_sessions(session, _left_with_nothing(UserSession.user_id, removal))
 
 
 def _close_grants(session: Session, removal: Removal, ids: list[int]) -> None:
@@ -129,15 +128,17 @@ def _theirs(column: Any, removal: Removal) -> ColumnElement[bool]:  # noqa: ANN4
     return column.in_(select(Membership.id).where(_members(removal)))  # type: ignore[no-any-return]
 
 
-def _leftover_users(removal: Removal) -> Any:  # noqa: ANN401
-    """Select the removed people who have no account left; the others keep sessions and links (R54)."""
-    elsewhere = select(Membership.user_id).where(Membership.is_wanted(now()))
-    return select(Membership.user_id).where(_members(removal), Membership.user_id.not_in(elsewhere))
+def _left_with_nothing(
+    user_id: InstrumentedAttribute[int], removal: Removal, *which: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """SQL for: one of these removed people, with no account left; the others keep sessions and links (R54)."""
+    removed = select(Membership.user_id).where(_members(removal), *which)
+    return user_id.in_(removed) & has_nothing_left(user_id, Membership.is_wanted(now()))
 
 
-def _joined_leftovers(removal: Removal) -> Any:  # noqa: ANN401
-    """Select those among them who were here: what they hold may be counted."""
-    return _leftover_users(removal).where(Membership.activated_at.is_not(None))
+def _joined(user_id: InstrumentedAttribute[int], removal: Removal) -> ColumnElement[bool]:
+    """SQL for: one of those among them who were here: what they hold may be counted."""
+    return _left_with_nothing(user_id, removal, Membership.activated_at.is_not(None))
 
 
 @dataclass(frozen=True)
@@ -182,13 +183,13 @@ PARTS = (
     Part(
         "links",
         Link,
-        lambda removal: Link.user_id.in_(_joined_leftovers(removal)) & OPEN_LINK,
+        lambda removal: _joined(Link.user_id, removal) & OPEN_LINK,
         _revoke_links,
     ),
     Part(
         "sessions",
         UserSession,
-        lambda removal: UserSession.user_id.in_(_joined_leftovers(removal)) & OPEN_SESSION,
+        lambda removal: _joined(UserSession.user_id, removal) & OPEN_SESSION,
         _end_sessions,
     ),
 )

@@ -98,16 +98,20 @@ def is_in_sight() -> ColumnElement[bool]:
     return or_(Notification.card_id.is_(None), on_card)
 
 
-def _visible(user_id: int) -> Select[Notification]:
+def visible() -> Select[Notification]:
+    """Select the notifications that their readers may see now, with Membership joined."""
     return (
         select(Notification)
         .join(Notification.membership)
         .join(Membership.account)
         .outerjoin(Notification.card)
         .where(
-            Membership.user_id == user_id,
             Membership.is_live(now()),
             Account.closed_at.is_(None),
             is_in_sight(),
         )
     )
+
+
+def _visible(user_id: int) -> Select[Notification]:
+    return visible().where(Membership.user_id == user_id)

@@ -30,6 +30,7 @@ from models import (
 )
 from workflows.permissions import Action, permit
 from workflows.refusals import Conflict, LastAdmin, NotFound
+from workflows.sign_in import has_nothing_left
 
 
 @dataclass(frozen=True)
@@ -89,14 +90,11 @@ def preview_removal(session: Session, ids: Collection[int], *, by: Membership) -
     members = [each.id for each in people]
     pending = (Invitation.membership_id.in_(members), Invitation.status == InvitationStatus.PENDING)
     queued = (Delivery.membership_id.in_(members), Delivery.status == DeliveryStatus.QUEUED)
-    elsewhere = select(Membership.user_id).where(
-        Membership.id.not_in(members), Membership.is_wanted(now()), Membership.user_id == UserSession.user_id
-    )
     only_here = (
         # Of who never joined, it would tell that they were known before (R6).
         UserSession.user_id.in_([each.user_id for each in people if each.activated_at]),
         UserSession.ended_at.is_(None),
-        ~elsewhere.exists(),
+        has_nothing_left(UserSession.user_id, Membership.is_wanted(now()), Membership.id.not_in(members)),
     )
     return Preview(
         people,

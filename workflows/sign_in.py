@@ -3,8 +3,8 @@
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, literal, select, update
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy import ColumnElement, Select, exists, literal, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, contains_eager
 
 from models import (
     Account,
@@ -84,15 +84,21 @@ def end_sessions(session: Session, *which: ColumnElement[bool]) -> None:
 
 def memberships_of(session: Session, user_id: int) -> list[Membership]:
     """Return the person's memberships that are in force now, by the name of their account."""
-    return list(
-        session.scalars(
-            select(Membership)
-            .join(Membership.account)
-            .where(Membership.user_id == user_id, Membership.is_live(now()), Account.closed_at.is_(None))
-            .order_by(Account.name, Membership.id)
-            .options(contains_eager(Membership.account))
-        )
-    )
+    mine = in_force().where(Membership.user_id == user_id).order_by(Account.name, Membership.id)
+    return list(session.scalars(mine.options(contains_eager(Membership.account))))
+
+
+def in_force() -> Select[Membership]:
+    """Select the memberships that give access now, with Account joined."""
+    of = select(Membership).join(Membership.account)
+    return of.where(Membership.is_live(now()), Account.closed_at.is_(None))
+
+
+def has_nothing_left(user_id: InstrumentedAttribute[int], *held: ColumnElement[bool]) -> ColumnElement[bool]:
+    """SQL for: this user holds no such membership, and is no operator, who may sign in without any."""
+    holds = exists().where(Membership.user_id == user_id, *held).correlate_except(Membership)
+    operators = select(User.id).where(User.email.in_(settings().operators))
+    return ~holds & user_id.not_in(operators)
 
 
 def pending_invitations_of(session: Session, user_id: int) -> list[Invitation]:

@@ -19,7 +19,7 @@ from models import (
     User,
 )
 from workflows.checks.check import Breaches, Check, is_left_behind, stale
-from workflows.checks.members import has_nothing_left, last_account
+from workflows.checks.members import has_none, last_account
 from workflows.close import close_invitations
 
 Invitee = aliased(Membership)
@@ -74,7 +74,7 @@ def _link_without_membership(at: datetime) -> Breaches:
             Link.used_at.is_(None),
             Link.revoked_at.is_(None),
             Link.expires_at > at,
-            or_(over, has_nothing_left(Link.user_id, at)),
+            or_(over, has_none(Link.user_id, at)),
         )
     )
 
