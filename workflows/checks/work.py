@@ -18,11 +18,7 @@ from models import (
     enqueue,
 )
 from models.job import is_paused
-from workflows.cascade import advance_removal
 from workflows.checks.check import Breaches, Check, at_work, is_in_hand, stale
-
-# What one repair closes itself; a removal larger than that goes back to its job.
-STEPS = 10
 
 
 def _removal(at: datetime) -> Breaches:
@@ -70,9 +66,6 @@ def _delivery(at: datetime) -> Breaches:
 
 
 def _carry_on(session: Session, removal: Removal, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001
-    for _ in range(STEPS):
-        if not advance_removal(session, removal.id):
-            return
     enqueue(session, "carry_out_removal", account_id=removal.account_id, removal_id=removal.id)
 
 
@@ -92,7 +85,7 @@ CHECKS = [
         kind=SweepKind.WORK,
         severity=Severity.HIGH,
         breach="A removal never finished, and no job carries it on.",
-        remedy="carry the removal on to its receipt",
+        remedy="queue what is left of the removal again",
         subject=Removal,
         find=_removal,
         mend=_carry_on,
