@@ -35,23 +35,27 @@ types: $(VENV)/test.stamp
 contracts: $(VENV)/test.stamp
 	$(BIN)/lint-imports
 
+# What follows takes long; SHORT=1 takes a glance at each.
 bench: $(VENV)/test.stamp
-	$(BIN)/python -m bench.invitations $(ARGS)
+	$(BIN)/python -m bench.invitations $(if $(SHORT),--count 200 --rounds 1) $(ARGS)
+	$(BIN)/python -m bench.removal $(if $(SHORT),--grants 2000 --rounds 2)
+	$(BIN)/python -m bench.streams $(if $(SHORT),--streams 60 --removals 20)
 
 # Whether the time of an answer tells who is known.
 alike: $(VENV)/test.stamp
 	$(BIN)/python -m bench.alike $(ARGS)
 
+# Breaks everything under people at work, for half an hour on each database.
 chaos: $(VENV)/test.stamp
-	$(BIN)/python -m tests.chaos $(ARGS)
+	$(BIN)/python -m tests.chaos $(if $(SHORT),--minutes 1) $(ARGS)
 
-# Kills each workflow before and after each of its statements; ARGS=--short for a few of them.
+# Kills each workflow before and after each of its statements.
 stop-points: $(VENV)/test.stamp
-	$(BIN)/python -m tests.stop_points $(ARGS)
+	$(BIN)/python -m tests.stop_points $(if $(SHORT),--short) $(ARGS)
 
-# Lets go at once what must not happen at once, 500 times each; ARGS=--short for a few times.
+# Lets go at once what must not happen at once, 500 times each.
 races: $(VENV)/test.stamp
-	$(BIN)/python -m tests.races $(ARGS)
+	$(BIN)/python -m tests.races $(if $(SHORT),--short) $(ARGS)
 
 # Whether any pinned dependency is known to be vulnerable; fails on findings, not where nobody can be asked.
 audit: $(VENV)/pyvenv.cfg

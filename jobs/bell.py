@@ -4,6 +4,7 @@ import atexit
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -23,6 +24,8 @@ BATCHES_AT_ONCE = 100
 # With so many messages in the queue, whoever rings next would wait behind them, whoever they are from.
 CROWD = 32
 FAREWELL_SECONDS = 1.0
+# Of many mails each one's end is news, and mostly the same: what comes so soon after news is told with the next.
+PAUSE_SECONDS = 0.05
 
 
 class Bell:
@@ -75,9 +78,12 @@ class Bell:
             told = [batch for batch in batches if batch is not None]
             news = dict.fromkeys(each for _, news in told for each in news)
             self._try(self._live_absence, self._live.publish, list(news))
-            self._try(self._absence, self._ring, [job for jobs, _ in told for job in jobs])
+            jobs = [job for jobs, _ in told for job in jobs]
+            self._try(self._absence, self._ring, jobs)
             if len(told) < len(batches):
                 return
+            if not jobs:
+                time.sleep(PAUSE_SECONDS)
 
     def _ring(self, jobs: list[tuple[int, str]]) -> None:
         room = CROWD - self._broker.depth() if self._is_crowded else CROWD

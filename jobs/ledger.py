@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Text, Update, bindparam, case, func, literal, null, select, update
 from sqlalchemy.orm import Session
 
-from models import Database, Job, JobStatus, Settings, Unchanged, Writes, now, write
+from models import Database, Job, JobStatus, Settings, Unchanged, Writes, now, unsynced, write
 from models.job import HEAD_START, is_paused
 from models.visible import visible
 from workflows.refusals import Refusal
@@ -53,8 +53,7 @@ CLAIM = (
     )
     .returning(Job.id, Job.actor, Job.arguments, Job.attempts, Job.due_at, Job.request_id)
 )
-# PostgreSQL need not wait for its disk: whatever depends on a claim is committed after it, and takes it along.
-CLAIM_AT_ONCE = CLAIM.where(select(func.set_config("synchronous_commit", "off", True)).scalar_subquery() == "off")
+CLAIM_AT_ONCE = unsynced(CLAIM)
 FINISH = update(Job).where(*_mine).values(status=JobStatus.DONE, finished_at=bindparam("at"), ring_at=None)
 PUT_BACK = (
     update(Job)

@@ -19,7 +19,7 @@ from models.removal import Removal, RemovalStatus
 from models.settings import Settings, settings
 from models.sweep import Finding, Severity, Sweep, SweepKind, Tick
 from models.user import Link, LinkPurpose, User, UserSession
-from models.writes import Unchanged, Writes, write
+from models.writes import Unchanged, Writes, unsynced, write
 
 __all__ = [
     "Account",
@@ -78,5 +78,6 @@ __all__ = [
     "record",
     "record_each",
     "settings",
+    "unsynced",
     "write",
 ]

@@ -30,6 +30,14 @@ class Writes(NamedTuple):
     news: tuple[News, ...] = ()
 
 
+def unsynced(statement: Update) -> Update:
+    """Return the same for PostgreSQL, whose transaction then waits for no disk.
+
+    Only where whatever depends on it is committed after it, and so takes it along: a crash loses both or neither.
+    """
+    return statement.where(select(func.set_config("synchronous_commit", "off", True)).scalar_subquery() == "off")
+
+
 def write(session: Session, *parts: Writes) -> int:
     """Carry them out, in one round trip where the database can; return how many rows the last statement changed.
 

@@ -27,6 +27,7 @@ from models import (
     in_lines,
     lines_about,
     now,
+    unsynced,
     write,
 )
 from models.base import UTCDateTime
@@ -113,6 +114,8 @@ TAKEN = (
     .where(Delivery.id == bindparam("taken_id"))
     .values(status=DeliveryStatus.SENDING, template=bindparam("taken_template"), sending_at=bindparam("sent_at"))
 )
+# Lost in a crash before the mail has ended, it is all done again, and the very same mail is sent.
+TAKEN_UNSYNCED = unsynced(TAKEN)
 MAILED = (
     update(Notification)
     .where(Notification.id.in_(bindparam("mailed_ids", expanding=True)))
@@ -144,7 +147,7 @@ def prepare(session: Session, delivery_id: int) -> Letter | None:
         _end(session, delivery_id, Outcome(DeliveryStatus.CANCELLED, found.reason))
         return None
     taken = {"taken_id": delivery_id, "taken_template": found.letter.template, "sent_at": at}
-    write(session, found.writes, Writes((TAKEN,), taken))
+    write(session, found.writes, Writes((TAKEN,), taken, TAKEN_UNSYNCED))
     return found.letter
 
 
