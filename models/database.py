@@ -112,23 +112,23 @@ def _postgresql(url: str, pool_size: int, **options: Any) -> Engine:  # noqa: AN
     def look(connection: Any, record: Any, _: object) -> None:  # noqa: ANN401
         # A server that ends a connection says so: without a word from it, asking would be a round trip for nothing.
         is_idle = time.monotonic() - record.info.get("used_at", 0) > IDLE_SECONDS
-        if (is_idle or _has_word(connection)) and not _stands(engine, connection):
+        if not _stands(engine, connection, is_idle=is_idle):
             raise InvalidatePoolError
 
     return engine
+
+
+def _stands(engine: Engine, connection: Any, *, is_idle: bool) -> bool:  # noqa: ANN401
+    try:
+        return bool(engine.dialect.do_ping(connection)) if is_idle or _has_word(connection) else True
+    except psycopg.Error:
+        return False
 
 
 def _has_word(connection: Any) -> bool:  # noqa: ANN401
     waiting = poll()
     waiting.register(connection.fileno(), POLLIN)
     return bool(waiting.poll(0))
-
-
-def _stands(engine: Engine, connection: Any) -> bool:  # noqa: ANN401
-    try:
-        return bool(engine.dialect.do_ping(connection))
-    except psycopg.Error:
-        return False
 
 
 def _sqlite(url: str) -> Engine:

@@ -53,4 +53,4 @@ def lines(stack: Stack, team: Team) -> list[tuple[int, str]]:
 def refused(stack: Stack, user_id: int) -> list[tuple[str, str]]:
     with stack.database.reading() as session:
         of = select(AuditEvent.details).where(AuditEvent.event == Event.ACCESS_REFUSED).order_by(AuditEvent.id)
-        return [(told["method"], told["path"]) for told in session.scalars(of) if told["user"] == user_id]
+        return [(told["method"], told["path"]) for told in session.scalars(of) if told.get("user") == user_id]
