@@ -13,8 +13,8 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
 
 from models.base import Base
-from models.job import Job
-from models.news import News
+from models.job import rung_for
+from models.news import News, announced
 from models.writes import Writes, carry_out_or_nothing
 
 Listener = Callable[[list[tuple[int, str]], list[News]], None]
@@ -49,7 +49,7 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session:
             with session.begin():
                 yield session
-            self._tell(session.info.pop("jobs", []), list(session.info.pop("news", {})))
+            self._tell(rung_for(session), announced(session))
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -68,10 +68,10 @@ class Database:
         self.engine.dispose()
         self.at_once.dispose()
 
-    def _tell(self, jobs: list[Job], news: list[News]) -> None:
+    def _tell(self, jobs: list[tuple[int, str]], news: list[News]) -> None:
         if jobs or news:
             for listener in self._listeners:
-                listener([(job.id, job.actor) for job in jobs], news)
+                listener(jobs, news)
 
 
 def insert_once(session: Session, table: type[Base], **values: Any) -> int | None:  # noqa: ANN401

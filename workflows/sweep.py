@@ -13,7 +13,6 @@ from workflows.permissions import Action, permit
 from workflows.refusals import NotFound
 
 REPAIR_BATCH = 100
-# For each batch the check is asked anew.
 FINDINGS_BATCH = 5000
 
 
@@ -57,13 +56,11 @@ def dry_run(session: Session, sweep_id: int, *, by: Membership | None = None, mo
     waiting = _waiting(sweep_id, list(CHECKS), _reach(session, sweep_id, by))
     findings = session.scalars(waiting.order_by(Finding.id).limit(most)).all()
     at, still = now(), set[tuple[str, int]]()
-    for check in [CHECKS[name] for name in dict.fromkeys(each.check for each in findings)]:
-        objects = [each.object_id for each in findings if each.check == check.name]
-        still.update((check.name, row.object_id) for row in session.execute(check.breaches(at, among=objects)))
-    return [
-        Plan(each, CHECKS[each.check].breach, CHECKS[each.check].remedy, (each.check, each.object_id) in still)
-        for each in findings
-    ]
+    for name in {each.check for each in findings}:
+        again = CHECKS[name].breaches(at, among=[each.object_id for each in findings if each.check == name])
+        still.update((name, row.object_id) for row in session.execute(again))
+    of = [(each, CHECKS[each.check]) for each in findings]
+    return [Plan(each, check.breach, check.remedy, (check.name, each.object_id) in still) for each, check in of]
 
 
 def count_waiting(session: Session, sweep_id: int, *, by: Membership | None = None) -> int:
@@ -147,21 +144,18 @@ def _look(session: Session, sweep: Sweep, check: Check) -> None:
     if found:
         session.execute(insert(Finding), [{**about, **each} for each in found])
     if len(found) < FINDINGS_BATCH:
-        sweep.looked = {**sweep.looked, check.name: _rows(session, sweep, check)}
-
-
-def _rows(session: Session, sweep: Sweep, check: Check) -> int:
-    before = {each.subject for each in CHECKS.values() if each.name in sweep.looked}
-    return 0 if check.subject in before else session.scalars(check.rows(account_id=sweep.account_id)).one()
+        before = {each.subject for each in CHECKS.values() if each.name in sweep.looked}
+        more = 0 if check.subject in before else session.scalars(check.rows(account_id=sweep.account_id)).one()
+        sweep.looked = {**sweep.looked, check.name: more}
 
 
 def _finish(session: Session, sweep: Sweep) -> None:
     sweep.rows, sweep.finished_at = sum(sweep.looked.values()), now()
     counts = select(Finding.check, func.count()).where(Finding.sweep_id == sweep.id).group_by(Finding.check)
-    seconds = round((sweep.finished_at - sweep.started_at).total_seconds(), 3)
-    by = session.get(Membership, sweep.requested_by_id) if sweep.requested_by_id else None
     found = {name: count for name, count in session.execute(counts)}
+    seconds = round((sweep.finished_at - sweep.started_at).total_seconds(), 3)
     about: dict[str, Any] = {"found": found, "rows": sweep.rows, "seconds": seconds}
+    by = session.get(Membership, sweep.requested_by_id) if sweep.requested_by_id else None
     record(session, Event.SWEEP_FINISHED, sweep.id, account_id=sweep.account_id, by=by, **about)
 
 

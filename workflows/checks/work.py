@@ -17,7 +17,7 @@ from models import (
     SweepKind,
     enqueue,
 )
-from models.job import is_paused
+from models.job import is_paused, ring_for
 from workflows.checks.check import Breaches, Check, at_work, is_in_hand, stale
 
 
@@ -70,9 +70,9 @@ def _carry_on(session: Session, removal: Removal, /, *, at: datetime, by: Member
 
 
 def _ring(session: Session, job: Job, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001
-    job.status, job.ring_at = JobStatus.WAITING, max(at, job.not_before)
+    job.status, job.ring_at = JobStatus.WAITING, job.not_before
     if job.not_before <= at:
-        session.info.setdefault("jobs", []).append(job)
+        ring_for(session, job)
 
 
 def _send(session: Session, delivery: Delivery, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001
