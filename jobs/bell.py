@@ -9,7 +9,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.broker import AWAY, Doorbell, ring
 from jobs.ledger import hand_over
@@ -41,31 +41,41 @@ class Bell:
         self._starting = threading.Lock()
         self._ringer: threading.Thread | None = None
         self._process = 0
+        self._is_closed = False
         self._absence = Absence("broker_url", "the relay will ring")
         self._live_absence = of_live_events() if settings().redis_url else self._absence
         self._is_crowded = False
 
     def __call__(self, jobs: list[tuple[int, str]], news: list[News]) -> None:
         """Note what a commit left behind; returns at once."""
-        # A thread does not survive a fork; the jobs of the parent are the parent's to ring for.
-        if self._process != os.getpid():
+        if not self._is_ringing():
             self._start()
         self._pending.put((jobs, news))
 
     def close(self) -> None:
         """Ring for what is left, for a second at most."""
         if self._ringer and self._process == os.getpid():
+            self._is_closed = True
             self._pending.put(None)
             self._ringer.join(FAREWELL_SECONDS)
 
+    def _is_ringing(self) -> bool:
+        # A thread does not survive a fork, nor what nobody foresaw.
+        if self._ringer is None or self._process != os.getpid():
+            return False
+        return self._is_closed or self._ringer.is_alive()
+
     def _start(self) -> None:
         with self._starting:
+            if self._is_ringing():
+                return
+            # The jobs of the parent are the parent's to ring for.
             if self._process != os.getpid():
                 self._pending: SimpleQueue[Batch | None] = SimpleQueue()
-                self._ringer = threading.Thread(target=self._run, name="bell", daemon=True)
-                self._ringer.start()
                 self._process = os.getpid()
                 atexit.register(self.close)
+            self._ringer = threading.Thread(target=self._run, name="bell", daemon=True)
+            self._ringer.start()
 
     def _run(self) -> None:
         while True:
@@ -102,7 +112,7 @@ class Bell:
             act(what)
         except AWAY as error:
             absence.note(error)
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             logger.warning("the bell leaves jobs to the relay: %s", error)
         else:
             absence.end()

@@ -14,11 +14,12 @@ from dramatiq import Actor, Broker, Worker
 from dramatiq.broker import MessageProxy
 from dramatiq.middleware import SkipMessage
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from jobs.broker import QUEUE, job_of
 from jobs.ledger import Claim, Ledger, Overtaken, hand_over
+from models.absence import first_line
 from models.audit import request_id
 from models.logs import job_at_hand
 from models.spans import span
@@ -56,8 +57,8 @@ class Durable(dramatiq.Middleware):
             raise SkipMessage("no bell of ours")
         try:
             claim = self.ledger.claim(job_id)
-        except DBAPIError as error:
-            logger.warning("job %s not claimed, the relay will ring again: %s", job_id, error.orig)
+        except SQLAlchemyError as error:
+            logger.warning("job %s not claimed, the relay will ring again: %s", job_id, first_line(error))
             raise SkipMessage("the database is away") from error
         if claim is None:
             raise SkipMessage("done, or not due")
@@ -96,7 +97,7 @@ class Durable(dramatiq.Middleware):
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         # Whoever was not done in time is about to be killed; what they began is begun again by others.
         for job_id, claim in list(self._held.items()):
-            with suppress(Overtaken, DBAPIError), self.ledger.database.transaction() as session:
+            with suppress(Overtaken, SQLAlchemyError), self.ledger.database.transaction() as session:
                 self.ledger.go_on(session, claim)
                 hand_over(session, [job_id])
 

@@ -5,12 +5,13 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Text, Update, bindparam, case, func, literal, null, select, update
 from sqlalchemy.orm import Session
 
 from models import Database, Job, JobStatus, Settings, Unchanged, Writes, now, unsynced, write
-from models.job import HEAD_START, is_paused
+from models.job import HEAD_START, is_paused, ring_for
 from models.visible import visible
 from workflows.refusals import Refusal
 
@@ -66,18 +67,11 @@ PUT_BACK = (
         last_error=func.coalesce(bindparam("error", type_=Text), Job.last_error),
     )
 )
-DIE = (
-    update(Job)
-    .where(*_mine)
-    .values(status=JobStatus.DEAD, finished_at=bindparam("at"), ring_at=None, last_error=bindparam("error"))
-)
-BURY = (
-    update(Job)
-    .where(Job.id == bindparam("job_id"), Job.actor == bindparam("of"), Job.status == JobStatus.WAITING)
-    .values(status=JobStatus.DEAD, finished_at=bindparam("at"), ring_at=None, last_error=bindparam("error"))
-)
-
-
+_over: dict[str, Any] = {"status": JobStatus.DEAD, "finished_at": bindparam("at"), "ring_at": None}
+_dies = {**_over, "last_error": bindparam("error")}
+DIE = update(Job).where(*_mine).values(**_dies)
+_of_actor = (Job.id == bindparam("job_id"), Job.actor == bindparam("of"), Job.status == JobStatus.WAITING)
+BURY = update(Job).where(*_of_actor).values(**_dies)
 _due = (Job.ring_at <= bindparam("at"),)
 _fallen = select(Job.id).where(Job.status == JobStatus.RUNNING, *_due).order_by(Job.ring_at).limit(bindparam("most"))
 # The first of each account, then the second of each: who has many waits no longer for it, and neither do the others.
@@ -140,9 +134,9 @@ class Ledger:
 
     def go_on(self, session: Session, claim: Claim) -> None:
         """Let the job wait for its next batch, at no cost of attempts, and ring for it. Raises Overtaken."""
-        at = now()
-        self._end(session, claim, PUT_BACK, left=claim.attempts - 1, due=at, rung=at + HEAD_START, error=None)
-        session.info.setdefault("jobs", []).append(Job(id=claim.job_id, actor=claim.actor))
+        job = Job(id=claim.job_id, actor=claim.actor)
+        ring_for(session, job)
+        self._end(session, claim, PUT_BACK, left=claim.attempts - 1, due=now(), rung=job.ring_at, error=None)
 
     def fail(self, session: Session, claim: Claim, error: BaseException, *, within: timedelta = timedelta.max) -> bool:
         """Put a failed job back, to be tried again after a pause. Returns whether it is dead instead.
@@ -175,8 +169,8 @@ class Ledger:
     def overdue(self, session: Session, most: int) -> list[tuple[int, str]]:
         """Return (id, actor) of jobs to ring for, each account in its turn, and put off their next ring."""
         at = now()
-        rows = session.connection().execute(RING, {"at": at, "most": most, "next_ring": at + HEAD_START})
-        return [(row.id, row.actor) for row in rows]
+        bound = {"at": at, "most": most, "next_ring": at + HEAD_START}
+        return [(row.id, row.actor) for row in session.connection().execute(RING, bound)]
 
     def _end(self, session: Session, claim: Claim, end: Update, **bound: object) -> None:
         if write(session, _of(claim, end, **bound)) != 1:

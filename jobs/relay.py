@@ -3,7 +3,7 @@
 import logging
 import time
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.broker import AWAY, Doorbell, ring
 from jobs.durable import tell_of_death
@@ -41,7 +41,7 @@ class Relay:
                 time.sleep(LOOK_AGAIN_SECONDS)
         except AWAY as error:
             self._broker_absence.note(error)
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             self._database_absence.note(error)
         else:
             self._broker_absence.end()

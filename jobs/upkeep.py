@@ -19,7 +19,7 @@ def expire(session: Session) -> type[Again] | None:
 
 @durable(within=timedelta(hours=1))
 def sweep(session: Session, *, sweep_id: int) -> type[Again] | None:
-    """Run the checks of one sweep, then mend a batch of what mends itself."""
+    """Take one step of a sweep: one check, or a batch of what mends itself."""
     return Again if run_sweep(session, sweep_id) else None
 
 

@@ -7,7 +7,7 @@ from models.base import Base, now
 from models.bulk import Import, ImportRow, ImportStatus, RowStatus
 from models.card import Card, CardField, CardKind, Note, Task
 from models.contact import Company, Contact
-from models.database import Database, insert_once
+from models.database import Database, insert_once, insert_or_hold
 from models.delivery import Delivery, DeliveryStatus, Template
 from models.grant import Grant
 from models.invitation import Invitation, InvitationStatus
@@ -77,6 +77,7 @@ __all__ = [
     "enqueue",
     "in_lines",
     "insert_once",
+    "insert_or_hold",
     "lines_about",
     "now",
     "record",

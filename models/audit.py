@@ -88,7 +88,7 @@ def record(
 def record_each(
     session: Session,
     event: Event,
-    objects: Select[int, int],
+    objects: Select[int, int] | Select[int, int | None],
     *,
     by: Membership | None = None,
     outcome: str = "",

@@ -4,17 +4,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from select import POLLIN, poll
-from typing import Any
+from typing import Any, cast
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Index, Row, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
 
 from models.base import Base
-from models.job import Job
-from models.news import News
+from models.job import rung_for
+from models.news import News, announced
 from models.writes import Writes, carry_out_or_nothing
 
 Listener = Callable[[list[tuple[int, str]], list[News]], None]
@@ -49,7 +49,7 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session:
             with session.begin():
                 yield session
-            self._tell(session.info.pop("jobs", []), list(session.info.pop("news", {})))
+            self._tell(rung_for(session), announced(session))
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -68,10 +68,10 @@ class Database:
         self.engine.dispose()
         self.at_once.dispose()
 
-    def _tell(self, jobs: list[Job], news: list[News]) -> None:
+    def _tell(self, jobs: list[tuple[int, str]], news: list[News]) -> None:
         if jobs or news:
             for listener in self._listeners:
-                listener([(job.id, job.actor) for job in jobs], news)
+                listener(jobs, news)
 
 
 def insert_once(session: Session, table: type[Base], **values: Any) -> int | None:  # noqa: ANN401
@@ -79,8 +79,22 @@ def insert_once(session: Session, table: type[Base], **values: Any) -> int | Non
 
     Of two at once the second waits for the first, and then gets None: the database settles the race.
     """
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    return session.scalar(insert(table).values(**values).on_conflict_do_nothing().returning(table.id))
+    once = _insert(session)(table).values(**values).on_conflict_do_nothing()
+    return cast("int | None", session.scalar(once.returning(table.id)))
+
+
+def insert_or_hold(session: Session, unique: Index, **values: Any) -> Row[Any]:  # noqa: ANN401
+    """Insert a row and return it, or the one that a unique index says is there already, held until the commit."""
+    dialect, columns, table = session.get_bind().dialect.name, unique.columns, cast(Table, unique.table)
+    row = _insert(session)(table).values(**values)
+    # Sets what is there already: only whoever writes a row holds it.
+    is_there = {"index_elements": columns, "index_where": unique.dialect_options[dialect]["where"]}
+    held = row.on_conflict_do_update(**is_there, set_={column.key: row.excluded[column.key] for column in columns})
+    return session.execute(held.returning(*table.c)).one()
+
+
+def _insert(session: Session) -> Callable[..., Any]:
+    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
 
 
 # Errors are logged, and kept with their jobs: what statements were given stays out of them.
@@ -98,23 +112,23 @@ def _postgresql(url: str, pool_size: int, **options: Any) -> Engine:  # noqa: AN
     def look(connection: Any, record: Any, _: object) -> None:  # noqa: ANN401
         # A server that ends a connection says so: without a word from it, asking would be a round trip for nothing.
         is_idle = time.monotonic() - record.info.get("used_at", 0) > IDLE_SECONDS
-        if (is_idle or _has_word(connection)) and not _stands(engine, connection):
+        if not _stands(engine, connection, is_idle=is_idle):
             raise InvalidatePoolError
 
     return engine
+
+
+def _stands(engine: Engine, connection: Any, *, is_idle: bool) -> bool:  # noqa: ANN401
+    try:
+        return bool(engine.dialect.do_ping(connection)) if is_idle or _has_word(connection) else True
+    except psycopg.Error:
+        return False
 
 
 def _has_word(connection: Any) -> bool:  # noqa: ANN401
     waiting = poll()
     waiting.register(connection.fileno(), POLLIN)
     return bool(waiting.poll(0))
-
-
-def _stands(engine: Engine, connection: Any) -> bool:  # noqa: ANN401
-    try:
-        return bool(engine.dialect.do_ping(connection))
-    except psycopg.Error:
-        return False
 
 
 def _sqlite(url: str) -> Engine:

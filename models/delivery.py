@@ -29,6 +29,13 @@ class Template(StrEnum):
     CONTACT_MESSAGE = "contact-message"
 
 
+# One for all that somebody leaves unread.
+_is_digest = text("status = 'queued' AND template = 'notification'")
+DIGEST = Index(
+    "uq_deliveries_digest", "membership_id", unique=True, sqlite_where=_is_digest, postgresql_where=_is_digest
+)
+
+
 class Delivery(Base):
     """One e-mail to one address, with one Message-ID however often it is tried (G3).
 
@@ -36,15 +43,7 @@ class Delivery(Base):
     """
 
     __tablename__ = "deliveries"
-    __table_args__ = (
-        Index(
-            "uq_deliveries_digest",
-            "membership_id",
-            unique=True,
-            sqlite_where=text("status = 'queued' AND template = 'notification'"),
-            postgresql_where=text("status = 'queued' AND template = 'notification'"),
-        ),
-    )
+    __table_args__ = (DIGEST,)
 
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     template: Mapped[Template | None]

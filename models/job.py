@@ -15,6 +15,7 @@ HEAD_START = timedelta(seconds=10)
 # A transaction that wants more jobs has them wait in line, so that no account fills the doorbell's queue.
 RUNG_AT_ONCE = 10
 EVERY_KIND = "*"
+_RUNG = "jobs"
 
 
 class JobStatus(StrEnum):
@@ -90,19 +91,33 @@ def enqueue(
     """
     at = now()
     due = max(not_before or at, at)
-    rung: list[Job] = session.info.setdefault("jobs", [])
-    is_rung = due == at and len(rung) < RUNG_AT_ONCE
     job = Job(
         actor=actor,
         arguments=dict(arguments),
         account_id=account_id,
         due_at=due,
         not_before=due,
-        ring_at=due + HEAD_START if is_rung else due,
+        ring_at=due,
         created_at=at,
         request_id=request_id.get(),
     )
     session.add(job)
-    if is_rung:
-        rung.append(job)
+    if due == at:
+        ring_for(session, job)
     return job
+
+
+def ring_for(session: Session, job: Job) -> None:
+    """Let the bell ring for a job that is due, once the caller's transaction has committed.
+
+    Beyond the first few of a transaction it is the relay that rings, at its next look.
+    """
+    rung: list[Job] = session.info.setdefault(_RUNG, [])
+    if len(rung) < RUNG_AT_ONCE:
+        rung.append(job)
+    job.ring_at = now() + HEAD_START if job in rung else now()
+
+
+def rung_for(session: Session) -> list[tuple[int, str]]:
+    """Return id and actor of the jobs that the bell is to ring for, each once."""
+    return [(job.id, job.actor) for job in session.info.pop(_RUNG, [])]

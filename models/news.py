@@ -1,11 +1,13 @@
 """What open pages are told about a change that has just been committed."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
 CHANNEL = "guestlist:news"
+_NEWS = "news"
 
 
 class NewsKind(StrEnum):
@@ -33,4 +35,14 @@ class News(BaseModel):
 
 def announce(session: Session, kind: NewsKind, **about: int | None) -> None:
     """Tell open pages, once the caller's transaction has committed. Telling twice tells once."""
-    session.info.setdefault("news", {})[News(kind=kind, **about)] = None
+    announce_all(session, [News(kind=kind, **about)])
+
+
+def announce_all(session: Session, news: Iterable[News]) -> None:
+    """Do the same for each of these."""
+    session.info.setdefault(_NEWS, {}).update(dict.fromkeys(news))
+
+
+def announced(session: Session) -> list[News]:
+    """Return what open pages are to be told, each piece once."""
+    return list(session.info.pop(_NEWS, {}))

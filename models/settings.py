@@ -3,7 +3,6 @@
 import difflib
 import hashlib
 import os
-import secrets
 import tempfile
 from email.utils import parseaddr
 from functools import cache, cached_property
@@ -31,6 +30,7 @@ from models.formats import (
     SmtpUrl,
     wish,
 )
+from models.key import kept_key
 
 PREFIX = "GUESTLIST_"
 # A Unix socket's path has room for 108 bytes on Linux, 104 on macOS.
@@ -167,14 +167,12 @@ class Settings(BaseSettings):
             return self.secret_key.encode()
         path = self.data_dir / "secret.key"
         try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(48))
-        except FileExistsError:
-            pass
+            return kept_key(path)
         except OSError as error:
             raise Misconfigured(f"DATA_DIR: cannot write {path}: {error.strerror}") from error
-        return path.read_bytes()
+        except ValueError:
+            mend = "bring the file back as it was, or delete it: another is made, and old sign-ins and links are void"
+            raise Misconfigured(f"DATA_DIR: {path} is too short to be a key; {mend}") from None
 
 
 def load(**overrides: object) -> Settings:

@@ -25,7 +25,10 @@ class Severity(StrEnum):
 
 
 class Sweep(Base):
-    """One run, of one kind or (when empty) of all; of one account or (when empty) of every one."""
+    """One run, of one kind or (when empty) of all; of one account or (when empty) of every one.
+
+    `looked` holds the checks that are over, each with the rows that it was the first to look at.
+    """
 
     __tablename__ = "sweeps"
 
@@ -35,6 +38,7 @@ class Sweep(Base):
     started_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
     rows: Mapped[int] = mapped_column(default=0)
+    looked: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
 
     findings: Mapped[list["Finding"]] = relationship(back_populates="sweep", order_by="Finding.id")
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, CursorResult, Insert, Select, Update, func, l
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
-from models.news import News
+from models.news import News, announce_all
 
 Write = Insert | Update
 
@@ -43,7 +43,7 @@ def write(session: Session, *parts: Writes) -> int:
 
     There no statement sees what another does: each has to say for itself what it is about.
     """
-    session.info.setdefault("news", {}).update(dict.fromkeys(each for part in parts for each in part.news))
+    announce_all(session, [each for part in parts for each in part.news])
     connection = session.connection()
     if connection.dialect.name == "postgresql":
         return _rows(connection.execute(_merged(*_fewest(parts)), _bound(parts)))

@@ -20,8 +20,6 @@ from models import (
     JobStatus,
     Link,
     LinkPurpose,
-    Removal,
-    RemovalStatus,
     Sweep,
     SweepKind,
     Template,
@@ -52,9 +50,9 @@ def _given_up(session: Session, delivery_id: int) -> bool:
     return session.get_one(Delivery, delivery_id).status is DeliveryStatus.CANCELLED
 
 
-def _has_receipt(session: Session, removal_id: int) -> bool:
-    removal = session.get_one(Removal, removal_id)
-    return removal.status is RemovalStatus.DONE and removal.receipt is not None
+def _is_carried_on(session: Session, removal_id: int) -> bool:
+    waiting = select(Job).where(Job.actor == "carry_out_removal", Job.status == JobStatus.WAITING)
+    return any(job.arguments == {"removal_id": removal_id} for job in session.scalars(waiting))
 
 
 def _rings(session: Session, job_id: int) -> bool:
@@ -118,7 +116,7 @@ def _(scene: Scene) -> Base:
     return queue_mail(scene.session, scene.world, card_id=scene.card_id, **about)
 
 
-@breach("removal_unfinished", "job-dead", tells="requested_at", mended=_has_receipt)
+@breach("removal_unfinished", "job-dead", tells="requested_at", mended=_is_carried_on)
 def _(scene: Scene) -> Base:
     admin = scene.membership(scene.world.team.admin)
     removal = remove(scene.session, [scene.guest.membership_id], by=admin)

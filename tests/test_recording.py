@@ -100,13 +100,13 @@ def lines(stack: Stack, team: Team) -> list[tuple[int, str]]:
 def refused(stack: Stack, user_id: int) -> list[tuple[str, str]]:
     with stack.database.reading() as session:
         of = select(AuditEvent.details).where(AuditEvent.event == Event.ACCESS_REFUSED).order_by(AuditEvent.id)
-        return [(told["method"], told["path"]) for told in session.scalars(of) if told["user"] == user_id]
+        return [(told["method"], told["path"]) for told in session.scalars(of) if told.get("user") == user_id]
 
 
 def with_outcomes(stack: Stack, user_id: int) -> list[tuple[str, str, int | None]]:
     with stack.database.reading() as session:
         of = select(AuditEvent).where(AuditEvent.event == Event.ACCESS_REFUSED).order_by(AuditEvent.id)
-        found = [each for each in session.scalars(of) if each.details["user"] == user_id]
+        found = [each for each in session.scalars(of) if each.details.get("user") == user_id]
         return [(each.details["path"], each.outcome, each.account_id) for each in found]
 
 

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 import tests.breaches
 import tests.breaches_of_work  # noqa: F401
@@ -19,7 +21,16 @@ from tests.rows import World
 from workflows import sweep as sweeping
 from workflows.checks import CHECKS
 from workflows.refusals import Forbidden, NotFound, Refusal
-from workflows.sweep import begin_sweep, dry_run, repair_all, repair_finding, run_sweep, sweep_and_repair, sweep_now
+from workflows.sweep import (
+    begin_sweep,
+    count_waiting,
+    dry_run,
+    repair_all,
+    repair_finding,
+    run_sweep,
+    sweep_and_repair,
+    sweep_now,
+)
 
 OF = {f"{each.check}-{each.how}": each for each in BREACHES}
 PAST_END = OF["grant_past_end-by-an-hour"]
@@ -42,7 +53,7 @@ def test_r60_sweep_on_demand_is_a_job_and_looks_once(database: Database, worlds:
         assert (job.arguments, sweep.account_id) == ({"sweep_id": sweep.id}, mine.team.id)
     for _again in range(2):
         with database.transaction() as session:
-            assert not run_sweep(session, sweep.id)
+            look(session, sweep.id)
     with database.reading() as session:
         finding = session.scalars(select(Finding)).one()
         event = session.scalars(select(AuditEvent).where(AuditEvent.event == Event.SWEEP_FINISHED)).one()
@@ -60,7 +71,7 @@ def test_r60_each_kind_looks_after_its_own(database: Database, worlds: tuple[Wor
     with database.transaction() as session:
         sweep = begin_sweep(session, kind=kind)
         session.flush()
-        run_sweep(session, sweep.id)
+        look(session, sweep.id)
         found = set(session.scalars(select(Finding.check)))
     assert found == {name for name, check in CHECKS.items() if check.kind is kind}
 
@@ -74,7 +85,7 @@ def test_r60_sweep_of_an_account_leaves_others_alone(database: Database, worlds:
     with database.transaction() as session:
         sweep = begin_sweep(session, by=_of(session, mine.team.admin))
         session.flush()
-        run_sweep(session, sweep.id)
+        look(session, sweep.id)
         repair_all(session, sweep.id, by=_of(session, mine.team.admin))
     with database.reading() as session:
         assert session.scalars(select(Finding)).all() == []
@@ -121,6 +132,28 @@ def test_r60_only_admins_sweep_and_only_their_account(database: Database, worlds
         session.flush()
         with pytest.raises(NotFound):
             dry_run(session, own.id, by=_of(session, theirs.team.admin))
+
+
+def test_r61_a_sweep_looks_in_bounded_steps_and_finds_each_breach_once(
+    database: Database, worlds: tuple[World, World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "FINDINGS_BATCH", 2)
+    planted = [plant(database, worlds[0], PAST_END) for _ in range(5)]
+    with database.transaction() as session:
+        sweep = begin_sweep(session, kind=SweepKind.ACCESS)
+    found = [0]
+    is_left = True
+    while is_left:
+        with database.transaction() as session:
+            is_left = run_sweep(session, sweep.id)
+        with database.reading() as session:
+            found.append(session.scalars(select(func.count(Finding.id))).one())
+
+    assert max(after - before for before, after in pairwise(found)) == 2
+    with database.reading() as session:
+        assert session.scalars(select(Finding.object_id).order_by(Finding.id)).all() == planted
+        assert len(dry_run(session, sweep.id, most=3)) == 3
+        assert count_waiting(session, sweep.id) == 5
 
 
 def test_r62_dry_run_changes_nothing(database: Database, worlds: tuple[World, World]) -> None:
@@ -186,6 +219,11 @@ def test_r61_a_terminal_is_told_each_finding_in_words(database: Database, worlds
         assert re.fullmatch(told + mended, finding)
         assert re.fullmatch(r"1 finding in \d+ rows\.", sum_)
         assert ended.return_value == left
+
+
+def look(session: Session, sweep_id: int) -> None:
+    while run_sweep(session, sweep_id):
+        pass
 
 
 def _of(session, person: Person) -> Membership:

@@ -17,6 +17,7 @@ from tests.people import make_guest
 from tests.planting import BREACHES, Breach, Scene, plant
 from tests.rows import World, share
 from workflows import sweep as sweeping
+from workflows.cascade import advance_removal
 from workflows.checks import CHECKS
 from workflows.sweep import dry_run, repair_finding, sweep_and_repair, sweep_now
 
@@ -123,6 +124,11 @@ def test_r62_mending_an_unfinished_removal_takes_everything_behind_it_along(grou
         (first,) = [finding.id for finding in sweep.findings if finding.check == "removal_unfinished"]
         assert repair_finding(session, first)
         assert not any(repair_finding(session, finding.id) for finding in sweep.findings if finding.check in behind)
+        assert not session.scalars(select(Grant.id).where(Grant.removal_id == removal_id)).all()
+    # Its job is at it.
+    assert sweep_now(database).findings == []
+    with database.transaction() as session:
+        assert not advance_removal(session, removal_id)
         assert session.scalars(select(Grant).where(Grant.removal_id == removal_id)).one().revoked_at is not None
         assert session.get_one(Membership, guest.membership_id).is_removed
     assert sweep_now(database).findings == []

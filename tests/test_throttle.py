@@ -133,7 +133,7 @@ def test_a_password_that_is_changed_while_it_is_looked_at_lets_nobody_in(databas
     changed = hash_password(NEW_PASSWORD, NEW_PASSWORD)
     with database.transaction() as session:
         session.get_one(User, guest.user_id).password_hash = changed
-        end_sessions(session, guest.user_id)
+        end_sessions(session, UserSession.user_id == guest.user_id)
 
     with pytest.raises(SignInRefused), database.transaction() as session:
         start_session(session, user_id)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import redis.asyncio as redis
@@ -51,7 +51,7 @@ class Streams:
     async def running(self) -> AsyncIterator[None]:
         """Listen and look for as long as the application runs."""
         self._loop = asyncio.get_running_loop()
-        tasks = [asyncio.create_task(work()) for work in (self._listen, self._hear, self._recheck)]
+        tasks = [asyncio.create_task(self._mind(work)) for work in (self._listen, self._hear, self._recheck)]
         try:
             yield
         finally:
@@ -80,6 +80,18 @@ class Streams:
                     return
         finally:
             self._queues.pop(reader, None)
+
+    async def _mind(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work; where an error ends it, no stream goes on that nobody looks after, and it begins anew (G7)."""
+        is_over = False
+        while not is_over:
+            try:
+                await work()
+                is_over = True
+            except Exception:
+                logger.exception("streams end, for their process could not go on")
+                self._close(list(self._queues))
+                await asyncio.sleep(PAUSE_SECONDS)
 
     async def _hear(self) -> None:
         while True:

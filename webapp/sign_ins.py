@@ -48,7 +48,7 @@ def end(session_id: int) -> ResponseReturnValue:
 def end_others() -> ResponseReturnValue:
     """End all of them but this one."""
     with acting() as found:
-        end_sessions(found.session, found.me.id, apart_from=_own(found))
+        end_sessions(found.session, UserSession.user_id == found.me.id, UserSession.id != _own(found))
     return redirect("/sign-ins", 303)
 
 

@@ -13,7 +13,7 @@ from workflows.checks import CHECKS
 from workflows.checks.words import evidence_in_words
 from workflows.permissions import Action
 from workflows.refusals import BadInput, NotFound, Refusal
-from workflows.sweep import begin_sweep, dry_run, repair_all, repair_finding
+from workflows.sweep import begin_sweep, count_waiting, dry_run, repair_all, repair_finding
 
 pages = Blueprint("sweeps", __name__, url_prefix="/a/<slug:slug>/sweeps")
 PER_PAGE = 50
@@ -60,12 +60,12 @@ def findings(sweep_id: int) -> str:
     sweep, found = _own(here(), sweep_id), here()
     own = select(Finding).where(Finding.sweep_id == sweep.id, Finding.account_id == found.by.account_id)
     mended = own.where(Finding.repaired_at.is_not(None)).order_by(Finding.id).limit(MOST_FINDINGS)
-    plans = dry_run(found.session, sweep.id, by=found.by) if sweep.finished_at else []
+    plans = dry_run(found.session, sweep.id, by=found.by, most=MOST_FINDINGS) if sweep.finished_at else []
     return render_template(
         "pages/sweep.html",
         sweep=sweep,
-        plans=plans[:MOST_FINDINGS],
-        count=len(plans),
+        plans=plans,
+        count=count_waiting(found.session, sweep.id, by=found.by),
         mended=found.session.scalars(mended).all(),
         breaches={check.name: check.breach for check in CHECKS.values()},
         words=evidence_in_words,

@@ -5,19 +5,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from models import (
-    Delivery,
-    Event,
-    Link,
-    LinkPurpose,
-    Membership,
-    Template,
-    User,
-    UserSession,
-    now,
-    record,
-    settings,
-)
+from models import Delivery, Event, Link, LinkPurpose, Membership, Template, User, UserSession, now, record, settings
 from models.visible import one_line
 from workflows.join import accept, is_acceptable
 from workflows.post import post
@@ -99,10 +87,11 @@ def _replace(session: Session, user: User, password_hash: str, *, outcome: str, 
     user.password_hash = password_hash
     session.execute(
         update(Link)
-        .where(Link.user_id == user.id, Link.purpose == LinkPurpose.RESET, Link.used_at.is_(None))
+        .where(Link.user_id == user.id, Link.purpose == LinkPurpose.RESET)
+        .where(Link.used_at.is_(None), Link.revoked_at.is_(None))
         .values(revoked_at=now())
     )
-    end_sessions(session, user.id, apart_from=apart_from)
+    end_sessions(session, UserSession.user_id == user.id, UserSession.id != apart_from)
     record(session, Event.PASSWORD_SET, user.id, outcome=outcome)
     post(session, to=user.email, template=Template.PASSWORD_CHANGED)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, delete, func, literal, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from models import (
     Base,
@@ -31,7 +31,7 @@ from models import (
 )
 from workflows.close import close_invitations
 from workflows.receipt import write_receipt
-from workflows.sign_in import end_session
+from workflows.sign_in import end_sessions, has_nothing_left
 
 OPEN_LINK = Link.used_at.is_(None) & Link.revoked_at.is_(None)
 OPEN_SESSION = UserSession.ended_at.is_(None)
@@ -62,7 +62,9 @@ def advance_removal(session: Session, removal_id: int) -> bool:
 def _advance(session: Session, removal: Removal, part: "Part", room: int) -> int:
     started = perf_counter()
     batch = select(part.table.id).where(part.left(removal)).order_by(part.table.id).limit(room)
-    ids = list(session.scalars(batch))
+    # Held, so that what is ended now is still what was found; an invitation is held after its membership.
+    held = batch if part.table is Invitation else batch.with_for_update(of=part.table, key_share=True)
+    ids = list(session.scalars(held))
     if ids:
         part.end(session, removal, ids)
     so_far: dict[str, Any] = removal.ended.get(part.name, {"rows": 0, "seconds": 0.0})
@@ -80,11 +82,9 @@ def _finish(session: Session, removal: Removal) -> None:
 
 def _end_untold(session: Session, removal: Removal) -> None:
     # Counted, what people hold who never joined would tell whether they were known before (R6).
-    leftover = _leftover_users(removal)
-    links = update(Link).where(Link.user_id.in_(leftover), OPEN_LINK)
+    links = update(Link).where(_left_with_nothing(Link.user_id, removal), OPEN_LINK)
     session.execute(links.values(revoked_at=now()))
-    for each in session.scalars(select(UserSession.id).where(UserSession.user_id.in_(leftover), OPEN_SESSION)).all():
-        end_session(session, each)
+    end_sessions(session, _left_with_nothing(UserSession.user_id, removal))
 
 
 def _close_grants(session: Session, removal: Removal, ids: list[int]) -> None:
@@ -102,13 +102,12 @@ def _purge_notifications(session: Session, _: Removal, ids: list[int]) -> None:
 def _cancel_mail(session: Session, removal: Removal, ids: list[int]) -> None:
     cancelled = {"status": DeliveryStatus.CANCELLED, "ended_at": now()}
     session.execute(update(Delivery).where(Delivery.id.in_(ids)).values(**cancelled))
-    record(session, Event.DELIVERY_CANCELLED, removal.id, account_id=removal.account_id, deliveries=ids)
+    mails = select(Delivery.id, Delivery.account_id).where(Delivery.id.in_(ids))
+    record_each(session, Event.DELIVERY_CANCELLED, mails, outcome="removal", removal=removal.id)
 
 
-def _cancel_invitations(session: Session, removal: Removal, ids: list[int]) -> None:
-    close_invitations(session, ids, InvitationStatus.CANCELLED)
-    for each in ids:
-        record(session, Event.INVITATION_CANCELLED, each, account_id=removal.account_id, outcome="removal")
+def _cancel_invitations(session: Session, _: Removal, ids: list[int]) -> None:
+    close_invitations(session, ids, InvitationStatus.CANCELLED, outcome="removal")
 
 
 def _revoke_links(session: Session, _: Removal, ids: list[int]) -> None:
@@ -117,7 +116,8 @@ def _revoke_links(session: Session, _: Removal, ids: list[int]) -> None:
 
 def _end_sessions(session: Session, removal: Removal, ids: list[int]) -> None:
     session.execute(update(UserSession).where(UserSession.id.in_(ids)).values(ended_at=now()))
-    record(session, Event.SESSIONS_ENDED, removal.id, account_id=removal.account_id, sessions=ids)
+    ended = select(UserSession.id, literal(removal.account_id)).where(UserSession.id.in_(ids))
+    record_each(session, Event.SESSIONS_ENDED, ended, outcome="removal", removal=removal.id)
 
 
 def _members(removal: Removal) -> ColumnElement[bool]:
@@ -128,15 +128,17 @@ def _theirs(column: Any, removal: Removal) -> ColumnElement[bool]:  # noqa: ANN4
     return column.in_(select(Membership.id).where(_members(removal)))  # type: ignore[no-any-return]
 
 
-def _leftover_users(removal: Removal) -> Any:  # noqa: ANN401
-    """Select the removed people who have no account left; the others keep sessions and links (R54)."""
-    elsewhere = select(Membership.user_id).where(Membership.is_wanted(now()))
-    return select(Membership.user_id).where(_members(removal), Membership.user_id.not_in(elsewhere))
+def _left_with_nothing(
+    user_id: InstrumentedAttribute[int], removal: Removal, *which: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """SQL for: one of these removed people, with no account left; the others keep sessions and links (R54)."""
+    removed = select(Membership.user_id).where(_members(removal), *which)
+    return user_id.in_(removed) & has_nothing_left(user_id, Membership.is_wanted(now()))
 
 
-def _joined_leftovers(removal: Removal) -> Any:  # noqa: ANN401
-    """Select those among them who were here: what they hold may be counted."""
-    return _leftover_users(removal).where(Membership.activated_at.is_not(None))
+def _joined(user_id: InstrumentedAttribute[int], removal: Removal) -> ColumnElement[bool]:
+    """SQL for: one of those among them who were here: what they hold may be counted."""
+    return _left_with_nothing(user_id, removal, Membership.activated_at.is_not(None))
 
 
 @dataclass(frozen=True)
@@ -181,13 +183,13 @@ PARTS = (
     Part(
         "links",
         Link,
-        lambda removal: Link.user_id.in_(_joined_leftovers(removal)) & OPEN_LINK,
+        lambda removal: _joined(Link.user_id, removal) & OPEN_LINK,
         _revoke_links,
     ),
     Part(
         "sessions",
         UserSession,
-        lambda removal: UserSession.user_id.in_(_joined_leftovers(removal)) & OPEN_SESSION,
+        lambda removal: _joined(UserSession.user_id, removal) & OPEN_SESSION,
         _end_sessions,
     ),
 )

@@ -20,11 +20,14 @@ from models import (
     Notification,
     announce,
     now,
-    record,
     record_each,
 )
 
 EXPIRY_BATCH = 200
+EVENTS = {
+    InvitationStatus.CANCELLED: Event.INVITATION_CANCELLED,
+    InvitationStatus.EXPIRED: Event.INVITATION_EXPIRED,
+}
 
 
 def expire_invitations(session: Session) -> int:
@@ -39,8 +42,15 @@ def expire_invitation_of(session: Session, *, account_id: int, user_id: int) -> 
     return _expire(session, late.with_for_update(of=(Membership, Invitation), key_share=True)) > 0
 
 
-def close_invitations(session: Session, ids: Sequence[int], status: InvitationStatus) -> None:
-    """End pending invitations with links, queued mail and the memberships that nobody came for."""
+def close_invitations(
+    session: Session,
+    ids: Sequence[int],
+    status: InvitationStatus,
+    *,
+    by: Membership | None = None,
+    outcome: str = "",
+) -> None:
+    """End those that are pending, with links, queued mail and the memberships that nobody came for."""
     if not ids:
         return
     at = now()
@@ -53,16 +63,16 @@ def close_invitations(session: Session, ids: Sequence[int], status: InvitationSt
         update(Invitation)
         .where(Invitation.id.in_(ids), Invitation.status == InvitationStatus.PENDING)
         .values(status=status, ended_at=at)
-        .returning(Invitation.id, Invitation.membership_id)
+        .returning(Invitation.id, Invitation.account_id, Invitation.membership_id)
     ).all()
     invitations = [row.id for row in closed]
+    ended = select(Invitation.id, Invitation.account_id).where(Invitation.id.in_(invitations))
+    record_each(session, EVENTS[status], ended, by=by, outcome=outcome)
     revoke_links(session, invitations)
-    session.execute(
-        update(Delivery)
-        .where(Delivery.invitation_id.in_(invitations), Delivery.status == DeliveryStatus.QUEUED)
-        .values(status=DeliveryStatus.CANCELLED, ended_at=at)
-    )
+    _cancel_mail(session, invitations, at)
     _give_up_seats(session, [row.membership_id for row in closed], at)
+    for account_id in {row.account_id for row in closed}:
+        announce(session, NewsKind.USERS, account_id=account_id)
 
 
 def revoke_links(session: Session, invitation_ids: Sequence[int]) -> None:
@@ -74,22 +84,30 @@ def revoke_links(session: Session, invitation_ids: Sequence[int]) -> None:
     )
 
 
-def _late() -> Select[int, int]:
-    """Select pending invitations past their time, with their accounts."""
+def _late() -> Select[int]:
+    """Select pending invitations past their time."""
     return (
-        select(Invitation.id, Invitation.account_id)
+        select(Invitation.id)
         .join(Membership, Invitation.membership_id == Membership.id)
         .where(Invitation.status == InvitationStatus.PENDING, Invitation.expires_at <= now())
     )
 
 
-def _expire(session: Session, late: Select[int, int]) -> int:
-    due = session.execute(late).all()
-    close_invitations(session, [row.id for row in due], InvitationStatus.EXPIRED)
-    for row in due:
-        record(session, Event.INVITATION_EXPIRED, row.id, account_id=row.account_id)
-        announce(session, NewsKind.USERS, account_id=row.account_id)
+def _expire(session: Session, late: Select[int]) -> int:
+    due = session.scalars(late).all()
+    close_invitations(session, due, InvitationStatus.EXPIRED)
     return len(due)
+
+
+def _cancel_mail(session: Session, invitation_ids: Sequence[int], at: datetime) -> None:
+    cancelled = session.scalars(
+        update(Delivery)
+        .where(Delivery.invitation_id.in_(invitation_ids), Delivery.status == DeliveryStatus.QUEUED)
+        .values(status=DeliveryStatus.CANCELLED, ended_at=at)
+        .returning(Delivery.id)
+    ).all()
+    mails = select(Delivery.id, Delivery.account_id).where(Delivery.id.in_(cancelled))
+    record_each(session, Event.DELIVERY_CANCELLED, mails, outcome="invitation closed")
 
 
 def _give_up_seats(session: Session, membership_ids: Sequence[int], at: datetime) -> None:

@@ -25,7 +25,7 @@ from workflows.notify import notify
 from workflows.permissions import Action, may, permit, role_on
 from workflows.post import post
 from workflows.refusals import NoMailbox, NotAddressable
-from workflows.tend import LONGEST_TEXT, written
+from workflows.tend import LONGEST_TEXT, hold, written
 
 STAFF = (Group.ADMIN, Group.MEMBER)
 
@@ -51,11 +51,12 @@ def say(
     """Write in the card's internal chat; guests addressed gain access until `ends_at`, and all are notified (R20, R21).
 
     `known` are the `closed_grants` of those addressed as the request found them: a revocation since wins (R56).
-    Raises NotAddressable, EmptyText, TextTooLong, JustRevoked.
+    Raises NotFound, NotAddressable, EmptyText, TextTooLong, JustRevoked.
     """
     permit(session, by, Action.CHAT, card=card)
     text = written(text, LONGEST_TEXT)
     addressed = _addressed(session, card, by, to)
+    hold(session, card)
     message = Message(account_id=card.account_id, kind=MessageKind.CHAT, card_id=card.id, author_id=by.id, text=text)
     message.addressees = [Addressee(membership_id=each.id) for each in addressed]
     session.add(message)

@@ -3,10 +3,10 @@
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, contains_eager
 
-from models import Group, Membership, MembershipStatus, Message, MessageKind, NewsKind, announce, now
+from models import Group, Membership, Message, MessageKind, NewsKind, announce, now
 from workflows.converse import STAFF
 from workflows.notify import notify
-from workflows.permissions import Action, permit
+from workflows.permissions import Action, is_in_force, permit
 from workflows.refusals import NotFound, NotWritable
 from workflows.tend import LONGEST_TEXT, written
 
@@ -40,8 +40,8 @@ def correspondent(session: Session, membership_id: int, *, by: Membership) -> Me
 
 
 def is_reachable(other: Membership) -> bool:
-    """Return whether a direct message reaches them: they have joined, and were not removed."""
-    return other.status is MembershipStatus.ACTIVE
+    """Return whether a direct message reaches them: they have joined, and their access has not ended."""
+    return is_in_force(other)
 
 
 def writable(session: Session, by: Membership) -> list[Membership]:

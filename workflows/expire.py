@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from models import Grant, Membership, MembershipStatus, Removal, now
 from workflows.close import EXPIRY_BATCH, expire_invitations
-from workflows.revoke import close_grant, start_removal
+from workflows.revoke import close_grants, start_removal
 from workflows.throttle import forget_attempts
 
 
@@ -31,12 +31,11 @@ def expire_memberships(session: Session, *, at: datetime) -> int:
 
 def expire_grants(session: Session, *, at: datetime) -> int:
     """Close grants as of their end date; return how many there were."""
-    past = select(Grant.id, Grant.ends_at).join(Grant.membership).where(Grant.revoked_at.is_(None), Grant.ends_at <= at)
+    past = select(Grant.id).join(Grant.membership).where(Grant.revoked_at.is_(None), Grant.ends_at <= at)
     # Every verb takes the membership first; what somebody else holds is for the next time.
     held = past.with_for_update(of=(Membership, Grant), key_share=True, skip_locked=True)
-    batch = session.execute(held.order_by(Membership.id, Grant.id).limit(EXPIRY_BATCH)).all()
-    for grant in batch:
-        close_grant(session, grant.id, at=grant.ends_at, outcome="ended")
+    batch = session.scalars(held.order_by(Membership.id, Grant.id).limit(EXPIRY_BATCH)).all()
+    close_grants(session, batch, at=Grant.ends_at.expression, outcome="ended")
     return len(batch)
 
 

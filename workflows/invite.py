@@ -126,9 +126,7 @@ def cancel_invitation(session: Session, invitation_id: int, *, by: Membership) -
     if invitation.status is InvitationStatus.ACCEPTED:
         raise InvitationClosed
     if invitation.is_open:
-        close_invitations(session, [invitation.id], InvitationStatus.CANCELLED)
-        record(session, Event.INVITATION_CANCELLED, invitation.id, by=by)
-        announce(session, NewsKind.USERS, account_id=by.account_id)
+        close_invitations(session, [invitation.id], InvitationStatus.CANCELLED, by=by)
     return invitation
 
 

@@ -29,7 +29,8 @@ from workflows.refusals import NotFound
 def notify(session: Session, message: Message, recipients: Iterable[Membership]) -> None:
     """Notify each recipient but the author, once, and queue one mail for all that they leave unread."""
     once = {each.id: each for each in recipients if each.id != message.author_id}
-    for each in once.values():
+    # In the order of their ids, for the mails that are queued already are held.
+    for _, each in sorted(once.items()):
         about = {"account_id": message.account_id, "membership_id": each.id, "card_id": message.card_id}
         session.add(Notification(message_id=message.id, **about))
         announce(session, NewsKind.NOTIFICATION, account_id=message.account_id, user_id=each.user_id)
@@ -97,16 +98,20 @@ def is_in_sight() -> ColumnElement[bool]:
     return or_(Notification.card_id.is_(None), on_card)
 
 
-def _visible(user_id: int) -> Select[Notification]:
+def visible() -> Select[Notification]:
+    """Select the notifications that their readers may see now, with Membership joined."""
     return (
         select(Notification)
         .join(Notification.membership)
         .join(Membership.account)
         .outerjoin(Notification.card)
         .where(
-            Membership.user_id == user_id,
             Membership.is_live(now()),
             Account.closed_at.is_(None),
             is_in_sight(),
         )
     )
+
+
+def _visible(user_id: int) -> Select[Notification]:
+    return visible().where(Membership.user_id == user_id)

@@ -6,7 +6,7 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from models import Delivery, DeliveryStatus, Event, Job, JobStatus, Pause, Template, insert_once, now, record
-from models.job import EVERY_KIND, HEAD_START, RUNG_AT_ONCE
+from models.job import EVERY_KIND, ring_for
 from workflows.refusals import BadInput, NotDead
 
 KINDS = ("carry_out_import", "carry_out_removal", "deliver", "expire", "purge", "sweep")
@@ -20,13 +20,11 @@ def replay(session: Session, job_ids: Sequence[int], *, by: str) -> int:
     jobs = _dead(session, job_ids)
     for job in jobs:
         job.status, job.attempts, job.finished_at = JobStatus.WAITING, 0, None
-        job.due_at = job.not_before = job.ring_at = at
+        job.due_at = job.not_before = at
+        ring_for(session, job)
         if reopen := REOPEN.get(job.actor):
             reopen(session, **job.arguments)
         _note(session, Event.JOB_REPLAYED, job, by)
-    for job in jobs[:RUNG_AT_ONCE]:
-        job.ring_at = at + HEAD_START
-    session.info.setdefault("jobs", []).extend(jobs[:RUNG_AT_ONCE])
     return len(jobs)
 
 

@@ -5,7 +5,8 @@ from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
-from models import Delivery, Template, enqueue, insert_once, settings
+from models import Template, enqueue, insert_or_hold, settings
+from models.delivery import DIGEST
 
 
 def post(
@@ -21,14 +22,9 @@ def post(
 
     `about` names the rows that it is about: membership_id, invitation_id, card_id, message_id.
     """
-    delivery_id = insert_once(
-        session,
-        Delivery,
-        to_address=to,
-        template=template,
-        account_id=account_id,
-        mail_id=f"<{uuid4()}@{settings().mail_domain}>",
-        **about,
-    )
-    if delivery_id is not None:
-        enqueue(session, "deliver", account_id=account_id, not_before=not_before, delivery_id=delivery_id)
+    mail_id = f"<{uuid4()}@{settings().mail_domain}>"
+    values = {"to_address": to, "template": template, "account_id": account_id, "mail_id": mail_id, **about}
+    # One that is queued already is held: whoever is about to send it sends what this transaction adds, too.
+    mail = insert_or_hold(session, DIGEST, **values)
+    if mail.mail_id == mail_id:
+        enqueue(session, "deliver", account_id=account_id, not_before=not_before, delivery_id=mail.id)

@@ -15,8 +15,11 @@ def receive(session: Session, message_id: int, *, text: str) -> Message | None:
     Returns None where there is no such card any more. Text beyond the longest is cut.
     """
     asked = session.get(Message, message_id)
-    card = session.get(Card, asked.card_id) if asked and asked.kind is MessageKind.CONTACT else None
-    if asked is None or card is None or card.deleted_at is not None:
+    if asked is None or asked.kind is not MessageKind.CONTACT:
+        return None
+    # Held, so that whoever deletes it finds what is told of it here.
+    card = session.get(Card, asked.card_id, with_for_update={"read": True})
+    if card is None or card.deleted_at is not None:
         return None
     if session.get_one(Account, card.account_id).closed_at is not None:
         return None

@@ -30,6 +30,7 @@ from models import (
 )
 from workflows.permissions import Action, permit
 from workflows.refusals import Conflict, LastAdmin, NotFound
+from workflows.sign_in import has_nothing_left
 
 
 @dataclass(frozen=True)
@@ -47,31 +48,39 @@ def revoke_grant(session: Session, card: Card, membership_id: int, *, by: Member
     """Close one card to one guest (R50). Removing twice is the same as removing once. Raises NotFound."""
     permit(session, by, Action.REVOKE_GRANT, card=card)
     guest = _lock(session, [membership_id], by)[0]
-    held = select(Grant.id, Grant.revoked_at).where(Grant.membership_id == guest.id, Grant.card_id == card.id)
-    grants = session.execute(held).all()
-    if not grants:
+    held = select(Grant.id).where(Grant.membership_id == guest.id, Grant.card_id == card.id)
+    opened = session.scalar(held.where(Grant.revoked_at.is_(None)))
+    if opened is not None:
+        close_grants(session, [opened], at=now(), by=by)
+    elif session.scalar(held.limit(1)) is None:
         raise NotFound
-    for grant in grants:
-        if grant.revoked_at is None:
-            close_grant(session, grant.id, at=now(), by=by)
 
 
-def close_grant(
-    session: Session, grant_id: int, *, at: datetime, by: Membership | None = None, outcome: str = "revoked"
+def close_grants(
+    session: Session,
+    ids: Collection[int],
+    *,
+    at: datetime | ColumnElement[datetime | None],
+    by: Membership | None = None,
+    outcome: str = "revoked",
 ) -> None:
-    """Close a grant as of `at`, and take what it showed out of sight. Closing twice is the same as closing once."""
-    still = update(Grant).where(Grant.id == grant_id, Grant.revoked_at.is_(None))
-    closed = still.values(revoked_at=at, revoked_by_id=by.id if by else None)
-    row = session.execute(closed.returning(Grant.membership_id, Grant.card_id, Grant.account_id)).one_or_none()
-    if row is None:
-        return
-    seen = (Notification.membership_id == row.membership_id, Notification.card_id == row.card_id)
-    session.execute(delete(Notification).where(*seen))
-    user_id = session.scalar(select(Membership.user_id).where(Membership.id == row.membership_id))
-    about = {"card": row.card_id, "membership": row.membership_id}
-    record(session, Event.GRANT_REVOKED, grant_id, account_id=row.account_id, by=by, outcome=outcome, **about)
-    announce(session, NewsKind.ACCESS, account_id=row.account_id, user_id=user_id, card_id=row.card_id)
-    announce(session, NewsKind.CARD, account_id=row.account_id, card_id=row.card_id)
+    """Close grants as of `at`, and take what they showed out of sight. Closing twice is the same as closing once."""
+    still = update(Grant).where(Grant.id.in_(ids), Grant.revoked_at.is_(None))
+    ended = still.values(revoked_at=at, revoked_by_id=by.id if by else None)
+    columns = (Grant.id, Grant.account_id, Grant.membership_id, Grant.card_id)
+    closed = session.execute(ended.returning(*columns)).all()
+    on_same = (Grant.membership_id == Notification.membership_id) & (Grant.card_id == Notification.card_id)
+    shown = select(Notification.id).join(Grant, on_same).where(Grant.id.in_([row.id for row in closed]))
+    held = shown.order_by(Notification.id).with_for_update(of=Notification)
+    session.execute(delete(Notification).where(Notification.id.in_(held)))
+    of = select(Membership.id, Membership.user_id).where(Membership.id.in_({row.membership_id for row in closed}))
+    users = {row.id: row.user_id for row in session.execute(of)}
+    for row in closed:
+        about = {"card": row.card_id, "membership": row.membership_id}
+        record(session, Event.GRANT_REVOKED, row.id, account_id=row.account_id, by=by, outcome=outcome, **about)
+        news = {"account_id": row.account_id, "card_id": row.card_id}
+        announce(session, NewsKind.ACCESS, user_id=users.get(row.membership_id), **news)
+        announce(session, NewsKind.CARD, **news)
 
 
 def preview_removal(session: Session, ids: Collection[int], *, by: Membership) -> Preview:
@@ -81,14 +90,11 @@ def preview_removal(session: Session, ids: Collection[int], *, by: Membership) -
     members = [each.id for each in people]
     pending = (Invitation.membership_id.in_(members), Invitation.status == InvitationStatus.PENDING)
     queued = (Delivery.membership_id.in_(members), Delivery.status == DeliveryStatus.QUEUED)
-    elsewhere = select(Membership.user_id).where(
-        Membership.id.not_in(members), Membership.is_wanted(now()), Membership.user_id == UserSession.user_id
-    )
     only_here = (
         # Of who never joined, it would tell that they were known before (R6).
         UserSession.user_id.in_([each.user_id for each in people if each.activated_at]),
         UserSession.ended_at.is_(None),
-        ~elsewhere.exists(),
+        has_nothing_left(UserSession.user_id, Membership.is_wanted(now()), Membership.id.not_in(members)),
     )
     return Preview(
         people,

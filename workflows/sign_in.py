@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy import ColumnElement, Select, exists, literal, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, contains_eager
 
 from models import (
     Account,
@@ -16,8 +16,10 @@ from models import (
     UserSession,
     now,
     record,
+    record_each,
     settings,
 )
+from models.base import BigId
 from workflows.join import accept, acceptable
 from workflows.passwords import hash_of_nothing
 from workflows.refusals import NoAccount, NotFound
@@ -83,9 +85,7 @@ def sessions_of(session: Session, user_id: int) -> list[UserSession]:
 
 def end_session(session: Session, user_session_id: int) -> None:
     """End one session. Ending twice is the same as ending once."""
-    one = update(UserSession).where(UserSession.id == user_session_id, UserSession.ended_at.is_(None))
-    if session.execute(one.values(ended_at=now()).returning(UserSession.id)).all():
-        record(session, Event.SESSIONS_ENDED, user_session_id)
+    end_sessions(session, UserSession.id == user_session_id)
 
 
 def end_own_session(session: Session, user_session_id: int, *, user_id: int) -> None:
@@ -96,26 +96,31 @@ def end_own_session(session: Session, user_session_id: int, *, user_id: int) -> 
     end_session(session, user_session_id)
 
 
-def end_sessions(session: Session, user_id: int, *, apart_from: int = 0) -> None:
-    """End every session of a person, but for one if it is named."""
-    every = update(UserSession).where(UserSession.user_id == user_id, UserSession.ended_at.is_(None))
-    others = every.where(UserSession.id != apart_from)
-    ended = session.execute(others.values(ended_at=now()).returning(UserSession.id)).all()
-    for row in ended:
-        record(session, Event.SESSIONS_ENDED, row.id)
+def end_sessions(session: Session, *which: ColumnElement[bool]) -> None:
+    """End all of these sessions that are open."""
+    at = now()
+    session.execute(update(UserSession).where(UserSession.ended_at.is_(None), *which).values(ended_at=at))
+    ended = select(UserSession.id, literal(None, BigId)).where(UserSession.ended_at == at, *which)
+    record_each(session, Event.SESSIONS_ENDED, ended)
 
 
 def memberships_of(session: Session, user_id: int) -> list[Membership]:
     """Return the person's memberships that are in force now, by the name of their account."""
-    return list(
-        session.scalars(
-            select(Membership)
-            .join(Membership.account)
-            .where(Membership.user_id == user_id, Membership.is_live(now()), Account.closed_at.is_(None))
-            .order_by(Account.name, Membership.id)
-            .options(contains_eager(Membership.account))
-        )
-    )
+    mine = in_force().where(Membership.user_id == user_id).order_by(Account.name, Membership.id)
+    return list(session.scalars(mine.options(contains_eager(Membership.account))))
+
+
+def in_force() -> Select[Membership]:
+    """Select the memberships that give access now, with Account joined."""
+    of = select(Membership).join(Membership.account)
+    return of.where(Membership.is_live(now()), Account.closed_at.is_(None))
+
+
+def has_nothing_left(user_id: InstrumentedAttribute[int], *held: ColumnElement[bool]) -> ColumnElement[bool]:
+    """SQL for: this user holds no such membership, and is no operator, who may sign in without any."""
+    holds = exists().where(Membership.user_id == user_id, *held).correlate_except(Membership)
+    operators = select(User.id).where(User.email.in_(settings().operators))
+    return ~holds & user_id.not_in(operators)
 
 
 def pending_invitations_of(session: Session, user_id: int) -> list[Invitation]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Select, func, insert, select
 from sqlalchemy.orm import Session, selectinload
 
 from models import Database, Event, Finding, Membership, Sweep, SweepKind, enqueue, now, record, settings
@@ -13,7 +13,7 @@ from workflows.permissions import Action, permit
 from workflows.refusals import NotFound
 
 REPAIR_BATCH = 100
-FINDINGS_BATCH = 1000
+FINDINGS_BATCH = 5000
 
 
 @dataclass(frozen=True)
@@ -34,32 +34,39 @@ def begin_sweep(session: Session, *, kind: SweepKind | None = None, by: Membersh
 
 
 def run_sweep(session: Session, sweep_id: int) -> bool:
-    """Look once and write down what is found, then mend a batch of what settings let mend itself.
+    """Take one bounded step: look by one check and write down what is found, or mend a batch of what mends itself.
 
-    Returns whether there is more to mend: call again. A sweep that has looked does not look again.
+    Returns whether to call again. A sweep that has looked does not look again.
     """
     sweep = session.get(Sweep, sweep_id, with_for_update=True)
     if sweep is None:
         return False
     if sweep.finished_at is None:
-        _look(session, sweep)
+        left = (each for each in CHECKS.values() if sweep.kind in {None, each.kind} and each.name not in sweep.looked)
+        if check := next(left, None):
+            _look(session, sweep, check)
+            return True
+        _finish(session, sweep)
         session.flush()
     return bool(settings().sweep_repair) and repair_all(session, sweep.id, checks=settings().sweep_repair)
 
 
-def dry_run(session: Session, sweep_id: int, *, by: Membership | None = None) -> list[Plan]:
-    """Return what repairing this sweep's findings would do, changing nothing. Raises NotFound for another's sweep."""
-    account_id = _reach(session, sweep_id, by)
-    at, plans = now(), []
-    for check in CHECKS.values():
-        waiting = _waiting(sweep_id, [check.name], account_id)
-        breaches = check.breaches(at, account_id=account_id, among=waiting.with_only_columns(Finding.object_id))
-        still = {row.object_id for row in session.execute(breaches)}
-        plans += [
-            Plan(each, check.breach, check.remedy, is_needed=each.object_id in still)
-            for each in session.scalars(waiting.order_by(Finding.id))
-        ]
-    return plans
+def dry_run(session: Session, sweep_id: int, *, by: Membership | None = None, most: int = 500) -> list[Plan]:
+    """Return what repairing this sweep's first findings would do, changing nothing. Raises NotFound for another's."""
+    waiting = _waiting(sweep_id, list(CHECKS), _reach(session, sweep_id, by))
+    findings = session.scalars(waiting.order_by(Finding.id).limit(most)).all()
+    at, still = now(), set[tuple[str, int]]()
+    for name in {each.check for each in findings}:
+        again = CHECKS[name].breaches(at, among=[each.object_id for each in findings if each.check == name])
+        still.update((name, row.object_id) for row in session.execute(again))
+    of = [(each, CHECKS[each.check]) for each in findings]
+    return [Plan(each, check.breach, check.remedy, (check.name, each.object_id) in still) for each, check in of]
+
+
+def count_waiting(session: Session, sweep_id: int, *, by: Membership | None = None) -> int:
+    """Return how many of this sweep's findings are not mended. Raises NotFound for another's."""
+    waiting = _waiting(sweep_id, list(CHECKS), _reach(session, sweep_id, by))
+    return session.scalars(waiting.with_only_columns(func.count())).one()
 
 
 def repair_all(
@@ -126,30 +133,30 @@ def _open(session: Session, *, kind: SweepKind | None = None, by: Membership | N
     return sweep
 
 
-def _look(session: Session, sweep: Sweep) -> None:
-    at = now()
-    checks = [check for check in CHECKS.values() if sweep.kind in {None, check.kind}]
-    counts = {check.name: _report(session, sweep, check) for check in checks}
-    found = {name: count for name, count in counts.items() if count}
-    tables = {check.subject: check.rows(account_id=sweep.account_id) for check in checks}
-    sweep.rows = sum(session.scalars(rows).one() for rows in tables.values())
-    sweep.finished_at = now()
-    seconds = round((sweep.finished_at - at).total_seconds(), 3)
-    by = session.get(Membership, sweep.requested_by_id) if sweep.requested_by_id else None
-    about: dict[str, Any] = {"found": found, "rows": sweep.rows, "seconds": seconds}
-    record(session, Event.SWEEP_FINISHED, sweep.id, account_id=sweep.account_id, by=by, **about)
-
-
-def _report(session: Session, sweep: Sweep, check: Check) -> int:
-    """Write the check's breaches down as findings; return how many there are."""
-    count = 0
+def _look(session: Session, sweep: Sweep, check: Check) -> None:
+    """Write a batch of the check's breaches down as findings; those that are there already are the cursor."""
+    last = select(func.max(Finding.object_id)).where(Finding.sweep_id == sweep.id, Finding.check == check.name)
+    beyond = check.subject.id > (session.scalar(last) or 0)
+    breaches = check.breaches(now(), account_id=sweep.account_id).where(beyond)
+    rows = session.execute(breaches.order_by(check.subject.id).limit(FINDINGS_BATCH)).all()
     about = {"sweep_id": sweep.id, "check": check.name, "severity": check.severity}
-    breaches = session.execute(check.breaches(now(), account_id=sweep.account_id).order_by(check.subject.id))
-    for rows in breaches.partitions(FINDINGS_BATCH):
-        found = [{"account_id": row.account_id, "object_id": row.object_id, "evidence": evidence(row)} for row in rows]
+    found = [{"account_id": row.account_id, "object_id": row.object_id, "evidence": evidence(row)} for row in rows]
+    if found:
         session.execute(insert(Finding), [{**about, **each} for each in found])
-        count += len(found)
-    return count
+    if len(found) < FINDINGS_BATCH:
+        before = {each.subject for each in CHECKS.values() if each.name in sweep.looked}
+        more = 0 if check.subject in before else session.scalars(check.rows(account_id=sweep.account_id)).one()
+        sweep.looked = {**sweep.looked, check.name: more}
+
+
+def _finish(session: Session, sweep: Sweep) -> None:
+    sweep.rows, sweep.finished_at = sum(sweep.looked.values()), now()
+    counts = select(Finding.check, func.count()).where(Finding.sweep_id == sweep.id).group_by(Finding.check)
+    found = {name: count for name, count in session.execute(counts)}
+    seconds = round((sweep.finished_at - sweep.started_at).total_seconds(), 3)
+    about: dict[str, Any] = {"found": found, "rows": sweep.rows, "seconds": seconds}
+    by = session.get(Membership, sweep.requested_by_id) if sweep.requested_by_id else None
+    record(session, Event.SWEEP_FINISHED, sweep.id, account_id=sweep.account_id, by=by, **about)
 
 
 def _reach(session: Session, sweep_id: int, by: Membership | None) -> int | None:

@@ -20,12 +20,12 @@ SENTENCES: dict[Event, str] = {
     Event.INVITATION_EXPIRED: "The invitation of {invitee} expired",
     Event.DELIVERY_SENT: "A mail was sent to {address}",
     Event.DELIVERY_FAILED: "A mail to {address} could not be delivered{because}",
-    Event.DELIVERY_CANCELLED: "{mails} cancelled before being sent{because}",
+    Event.DELIVERY_CANCELLED: "A mail to {address} was cancelled before being sent{because}",
     Event.PASSWORD_SET: "A password was set",
     Event.SIGNED_IN: "Somebody signed in",
     Event.SIGN_IN_REFUSED: "Somebody tried to sign in and was refused",
-    Event.SESSIONS_ENDED: "{sessions} ended by the removal of {removed}",
     Event.GRANT_MADE: "{who} gave {person} access to {card}{because}",
+    Event.SESSIONS_ENDED: "A session was ended by the removal of {removed}",
     Event.GRANT_REVOKED: "{who} removed {person} from {card}{because}",
     Event.ACCESS_REFUSED: "{visitor} was refused {wanted}{because}",
     Event.CARD_CREATED: "{who} created {card}",
@@ -48,7 +48,6 @@ OF_INVITATION = {each for each in Event if each.startswith("invitation.")}
 OF_GRANT = {Event.GRANT_MADE, Event.GRANT_REVOKED}
 OF_DELIVERY = {each for each in Event if each.startswith("delivery.")}
 ON_CARD = {Event.CARD_CREATED, Event.CARD_DELETED, Event.ACCESS_REFUSED}
-OF_REMOVAL = {Event.REMOVAL_FINISHED, Event.SESSIONS_ENDED}
 # Of refusals whose own sentence names what the record does not.
 GENERAL = {
     "NotAddressable": "not everybody who was addressed may be",
@@ -104,14 +103,12 @@ def _words(event: AuditEvent, about: Mapping[str, Any], names: Names) -> dict[st
         "who": who or settings().product_name,
         "visitor": who or "Somebody from outside the account",
         "person": names.people.get(about.get("membership", 0), "somebody"),
-        "removed": " and ".join(names.removed.get(event.object_id or 0, [])) or "a user",
+        "removed": " and ".join(names.removed.get(_removal(event) or 0, [])) or "a user",
         "card": card or "a card",
         "wanted": card or f"the page {about.get('path', '')}",
         "invitee": names.invitees.get(event.object_id or 0) or about.get("email", "somebody"),
         "group": GROUPS.get(about.get("group", ""), "a user"),
         "address": names.addresses.get(event.object_id or 0, "somebody"),
-        "mails": _mails(event, names),
-        "sessions": _are(len(about.get("sessions", ())), "session"),
         "closed": _closed(about) if event.event is Event.REMOVAL_FINISHED else "",
         "found": _count(sum(found.values()), "breach", "breaches") if found else "nothing",
         "repair": check.remedy if check else about.get("remedy", ""),
@@ -132,21 +129,11 @@ def _because(outcome: str) -> str:
     return f": {GENERAL.get(outcome) or (refusal.__doc__ or '').strip()}"
 
 
-def _mails(event: AuditEvent, names: Names) -> str:
-    if many := event.details.get("deliveries"):
-        return _are(len(many), "queued mail")
-    return f"A mail to {names.addresses.get(event.object_id or 0, 'somebody')} was"
-
-
 def _closed(parts: Mapping[str, Any]) -> str:
     counts = {
         name.rstrip("s"): part["rows"] for name, part in parts.items() if isinstance(part, dict) and part.get("rows")
     }
     return ", ".join(_count(count, name) for name, count in counts.items()) or "there was nothing to close"
-
-
-def _are(count: int, one: str) -> str:
-    return f"{_count(count, one)} {'was' if count == 1 else 'were'}"
 
 
 def _count(count: int, one: str, many: str = "") -> str:
@@ -158,7 +145,7 @@ def _names(
 ) -> Names:
     people = {*(each.actor_id for each in events), *(each.get("membership") for each in details)}
     cards = {*_objects(events, ON_CARD), *(each.get("card") for each in details)}
-    removals = session.scalars(_of(Removal, account_id, _objects(events, OF_REMOVAL)))
+    removals = session.scalars(_of(Removal, account_id, map(_removal, events)))
     invitations, deliveries = _objects(events, OF_INVITATION), _objects(events, OF_DELIVERY)
     present = _of(Membership, account_id, people).options(joinedload(Membership.user))
     return Names(
@@ -175,6 +162,13 @@ def _removed(removal: Removal) -> list[str]:
     if removal.receipt is not None:
         return [person["name"] for person in removal.receipt["people"]]
     return [each.display_name for each in removal.memberships]
+
+
+def _removal(event: AuditEvent) -> int | None:
+    """Return the removal whose people the event's sentence names."""
+    if event.event is Event.SESSIONS_ENDED:
+        return event.details.get("removal")
+    return event.object_id if event.event is Event.REMOVAL_FINISHED else None
 
 
 def _of(subject: type[Row], account_id: int, ids: Iterable[int | None] | None = None) -> Select[Row]:

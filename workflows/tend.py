@@ -1,7 +1,7 @@
 """Tend a card: create and delete it, its fields, notes and tasks."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -67,6 +67,8 @@ def edit_fields(
     new_value: str = "",
 ) -> None:
     """Set the card's name and custom fields, by field id; a new label defines a field for all cards of the kind."""
+    # All values are one column: who edits another field at the same moment comes before or after.
+    session.refresh(card, with_for_update={"key_share": True})
     permit(session, by, Action.EDIT_FIELDS, card=card)
     known = {str(field.id) for field in fields_of(session, card)}
     if not values.keys() <= known:
@@ -123,14 +125,24 @@ def finish_task(session: Session, card: Card, task_id: int, *, by: Membership) -
 def delete_card(session: Session, card: Card, *, by: Membership) -> None:
     """Delete the card: nobody opens it from now on; its grants and notifications end."""
     permit(session, by, Action.DELETE_CARD, card=card)
-    card.deleted_at = at = now()
-    still = update(Grant).where(Grant.card_id == card.id, Grant.revoked_at.is_(None))
-    session.execute(still.values(revoked_at=at, revoked_by_id=by.id))
-    closed = select(Grant.id, Grant.account_id).where(Grant.card_id == card.id, Grant.revoked_at == at)
-    record_each(session, Event.GRANT_REVOKED, closed, by=by, outcome="card deleted", card=card.id)
-    session.execute(delete(Notification).where(Notification.card_id == card.id))
+    holding = select(Grant.membership_id).where(Grant.card_id == card.id, Grant.revoked_at.is_(None))
+    # Every verb takes the memberships first, and rows of one table in the order of their ids.
+    held = select(Membership.id).where(Membership.id.in_(holding)).order_by(Membership.id)
+    session.execute(held.with_for_update(key_share=True))
+    at = now()
+    still = update(Card).where(Card.id == card.id, Card.deleted_at.is_(None)).values(deleted_at=at)
+    if session.execute(still.returning(Card.id)).one_or_none() is None:
+        raise NotFound
+    _close_to_everybody(session, card, by=by, at=at)
     record(session, Event.CARD_DELETED, card.id, by=by)
     announce(session, NewsKind.CARD, account_id=card.account_id, card_id=card.id)
+
+
+def hold(session: Session, card: Card) -> None:
+    """Hold the card as it is until the commit: nobody deletes or edits it meanwhile. Raises NotFound where one has."""
+    session.refresh(card, with_for_update={"read": True})
+    if card.deleted_at is not None:
+        raise NotFound
 
 
 def written(text: str, longest: int) -> str:
@@ -152,6 +164,16 @@ def short(text: str, longest: int) -> str:
     if len(text) > longest:
         raise TextTooLong(longest)
     return text
+
+
+def _close_to_everybody(session: Session, card: Card, *, by: Membership, at: datetime) -> None:
+    opened = select(Grant.id).where(Grant.card_id == card.id, Grant.revoked_at.is_(None))
+    held = opened.order_by(Grant.id).with_for_update(key_share=True)
+    session.execute(update(Grant).where(Grant.id.in_(held)).values(revoked_at=at, revoked_by_id=by.id))
+    closed = select(Grant.id, Grant.account_id).where(Grant.card_id == card.id, Grant.revoked_at == at)
+    record_each(session, Event.GRANT_REVOKED, closed, by=by, outcome="card deleted", card=card.id)
+    told = select(Notification.id).where(Notification.card_id == card.id).order_by(Notification.id)
+    session.execute(delete(Notification).where(Notification.id.in_(told.with_for_update())))
 
 
 def _attach(session: Session, card: Card, about: Mapping[str, int | None]) -> None:

@@ -12,6 +12,10 @@ from workflows.turn import take_turn
 
 # What a browser in which the person has been before may try, whatever strangers do meanwhile.
 TRIES_PER_BROWSER = 10
+INSTEAD = {
+    AttemptKind.SIGN_IN: "or ask for a new password, and sign in from the page it leads to",
+    AttemptKind.RESET: "what was asked for before may have come by mail already",
+}
 
 
 def begin_attempt(session: Session, kind: AttemptKind, email: str, *, source: str, browser: str | None = None) -> int:
@@ -23,8 +27,8 @@ def begin_attempt(session: Session, kind: AttemptKind, email: str, *, source: st
     about = {"source": source, "person": digest(email), "browser": digest(browser) if browser else None}
     take_turn(session, f"{kind} from {source}", f"{kind} as {about['person']}")
     if not _is_own_way(session, about["browser"]):
-        _hold(session, settings().tries_per_address, Attempt.kind == kind, Attempt.source == source)
-        _hold(session, settings().tries_per_person, Attempt.kind == kind, Attempt.person == about["person"])
+        _hold(session, kind, settings().tries_per_address, Attempt.source == source)
+        _hold(session, kind, settings().tries_per_person, Attempt.person == about["person"])
         about["browser"] = None
     attempt = Attempt(kind=kind, **about)
     session.add(attempt)
@@ -55,12 +59,9 @@ def _is_own_way(session: Session, browser: str | None) -> bool:
     return browser is not None and _count(session, Attempt.browser == browser) < TRIES_PER_BROWSER
 
 
-def _hold(session: Session, limit: int, *which: ColumnElement[bool]) -> None:
-    if _count(session, Attempt.browser.is_(None), *which) >= limit:
-        minutes = settings().tries_minutes
-        raise TooMany(
-            f"Too many tries. Wait {minutes} minutes; or ask for a new password, and sign in from the page it leads to."
-        )
+def _hold(session: Session, kind: AttemptKind, limit: int, which: ColumnElement[bool]) -> None:
+    if _count(session, Attempt.browser.is_(None), Attempt.kind == kind, which) >= limit:
+        raise TooMany(f"Too many tries. Wait {settings().tries_minutes} minutes; {INSTEAD[kind]}.")
 
 
 def _count(session: Session, *which: ColumnElement[bool]) -> int:

@@ -18,7 +18,7 @@ from models import Job, JobStatus, settings
 from models.settings import PREFIX
 from tests.databases import KINDS, databases
 from tests.races.duel import duel
-from tests.races.of_access import GrantWithRemoval, MentionWithRemoval, TwoRemovals
+from tests.races.of_access import GrantWithCardDeletion, GrantWithRemoval, MentionWithRemoval, TwoRemovals
 from tests.races.of_imports import ImportWithImport
 from tests.races.of_invitations import ExpiryWithUse, JoinWithCancel, ResendWithUse, TwoInvitations, UseWithCancel
 from tests.races.of_undoing import TwoUndos, UndoWithInvitation, UndoWithRemoval
@@ -32,6 +32,7 @@ RACES: dict[str, type[Race]] = {
         UseWithCancel,
         JoinWithCancel,
         GrantWithRemoval,
+        GrantWithCardDeletion,
         MentionWithRemoval,
         ResendWithUse,
         TwoRemovals,

@@ -9,7 +9,7 @@ import httpx
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models import AuditEvent, Card, Event, Grant, Membership, Removal, RemovalStatus
+from models import AuditEvent, Card, Event, Grant, Membership, Notification, Removal, RemovalStatus
 from tests.browser import Browser
 from tests.people import Lead, Person
 from tests.races.duel import Act
@@ -75,6 +75,39 @@ class GrantWithRemoval(Removing):
     def at_once(self, scene: Scene, answers: Answers) -> Iterator[str]:
         yield from codes(answers, (SEE_OTHER, SEE_OTHER), (httpx.codes.FORBIDDEN, SEE_OTHER))
         yield from super().at_once(scene, answers)
+
+
+class GrantWithCardDeletion(Race):
+    """A member gives a guest a card while an admin deletes the card."""
+
+    name, first, second = "grant with card deletion", "grant", "deletion"
+
+    def scenes(self, count: int) -> list[Any]:
+        guest = self.stack.guest(self.team)
+        page = self.signed_in(guest)
+        return [Scene(guest, self.stack.card(self.team), page) for _ in range(count)]
+
+    def acts(self, scene: Scene) -> tuple[Act, Act]:
+        give = partial(self.member.post, f"{scene.card.path}/chat", text="Look", to=[str(scene.guest.membership_id)])
+        return give, partial(self.admin.browser.post, f"{scene.card.path}/delete")
+
+    def winner(self, scene: Scene, answers: Answers) -> int:  # noqa: ARG002
+        return int(answers[0].status_code != SEE_OTHER)
+
+    def at_once(self, scene: Scene, answers: Answers) -> Iterator[str]:
+        yield from codes(answers, (SEE_OTHER, SEE_OTHER), (httpx.codes.NOT_FOUND, SEE_OTHER))
+        if (status := scene.page.get(scene.card.path).status_code) not in REFUSED:
+            yield f"the deleted card answers {status}"
+
+    def afterwards(self, scene: Scene) -> Iterator[str]:
+        left = {
+            "grants": (Grant.card_id == scene.card.id) & Grant.revoked_at.is_(None),
+            "notifications": Notification.card_id == scene.card.id,
+        }
+        with self.database.reading() as session:
+            for name, what in left.items():
+                if count := session.scalar(select(func.count()).where(what)):
+                    yield f"{count} {name} on the deleted card"
 
 
 class TwoRemovals(Removing):

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from models import Addressee, Card, Grant, Membership, Message, Severity, SweepKind, User
 from workflows.checks.check import Breaches, Check, is_left_behind, stale
-from workflows.revoke import close_grant
+from workflows.revoke import close_grants
 
 Before = aliased(Membership)
 
@@ -64,11 +64,11 @@ def _open(condition: ColumnElement[bool], *why: Any) -> Breaches:  # noqa: ANN40
 
 
 def _close(session: Session, grant: Grant, /, *, at: datetime, by: Membership | None) -> None:
-    close_grant(session, grant.id, at=at, by=by, outcome="found by a sweep")
+    close_grants(session, [grant.id], at=at, by=by, outcome="found by a sweep")
 
 
 def _close_at_end(session: Session, grant: Grant, /, *, at: datetime, by: Membership | None) -> None:
-    close_grant(session, grant.id, at=grant.ends_at or at, by=by, outcome="ended")
+    close_grants(session, [grant.id], at=grant.ends_at or at, by=by, outcome="ended")
 
 
 CHECKS = [

@@ -7,7 +7,6 @@ from sqlalchemy import ColumnElement, case, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models import (
-    Event,
     Group,
     Invitation,
     InvitationStatus,
@@ -15,15 +14,12 @@ from models import (
     LinkPurpose,
     Membership,
     MembershipStatus,
-    NewsKind,
     Severity,
     SweepKind,
     User,
-    announce,
-    record,
 )
 from workflows.checks.check import Breaches, Check, is_left_behind, stale
-from workflows.checks.members import has_nothing_left, last_account
+from workflows.checks.members import has_none, last_account
 from workflows.close import close_invitations
 
 Invitee = aliased(Membership)
@@ -78,22 +74,17 @@ def _link_without_membership(at: datetime) -> Breaches:
             Link.used_at.is_(None),
             Link.revoked_at.is_(None),
             Link.expires_at > at,
-            or_(over, has_nothing_left(Link.user_id, at)),
+            or_(over, has_none(Link.user_id, at)),
         )
     )
 
 
 def _expire(session: Session, invitation: Invitation, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001
-    close_invitations(session, [invitation.id], InvitationStatus.EXPIRED)
-    record(session, Event.INVITATION_EXPIRED, invitation.id, account_id=invitation.account_id, by=by)
-    announce(session, NewsKind.USERS, account_id=invitation.account_id)
+    close_invitations(session, [invitation.id], InvitationStatus.EXPIRED, by=by)
 
 
 def _cancel(session: Session, invitation: Invitation, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001
-    close_invitations(session, [invitation.id], InvitationStatus.CANCELLED)
-    account_id = invitation.account_id
-    record(session, Event.INVITATION_CANCELLED, invitation.id, account_id=account_id, by=by, outcome="inviter gone")
-    announce(session, NewsKind.USERS, account_id=account_id)
+    close_invitations(session, [invitation.id], InvitationStatus.CANCELLED, by=by, outcome="inviter gone")
 
 
 def _revoke(session: Session, link: Link, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001

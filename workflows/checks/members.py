@@ -22,14 +22,12 @@ from models import (
 )
 from workflows.checks.check import Breaches, Check, is_left_behind, stale
 from workflows.expire import end_memberships
-from workflows.sign_in import end_session
+from workflows.sign_in import end_session, has_nothing_left
 
 
-def has_nothing_left(user_id: InstrumentedAttribute[int], at: datetime) -> ColumnElement[bool]:
-    """SQL for: this user has no membership, no removal is busy ending one, and is no operator."""
-    held = exists().where(Membership.user_id == user_id, ~is_left_behind(at))
-    operators = select(User.id).where(User.email.in_(settings().operators))
-    return ~held & user_id.not_in(operators)
+def has_none(user_id: InstrumentedAttribute[int], at: datetime) -> ColumnElement[bool]:
+    """SQL for: this user has no membership left, and no removal is busy ending one."""
+    return has_nothing_left(user_id, ~is_left_behind(at))
 
 
 def last_account(user_id: InstrumentedAttribute[int]) -> ScalarSelect[int]:
@@ -84,7 +82,7 @@ def _session_without_membership(at: datetime) -> Breaches:
             UserSession.seen_at,
         )
         .join(User, User.id == UserSession.user_id)
-        .where(UserSession.ended_at.is_(None), UserSession.expires_at > at, has_nothing_left(UserSession.user_id, at))
+        .where(UserSession.ended_at.is_(None), UserSession.expires_at > at, has_none(UserSession.user_id, at))
     )
 
 

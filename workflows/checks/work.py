@@ -19,12 +19,8 @@ from models import (
     SweepKind,
     enqueue,
 )
-from models.job import is_paused
-from workflows.cascade import advance_removal
+from models.job import is_paused, ring_for
 from workflows.checks.check import Breaches, Check, at_work, is_in_hand, stale
-
-# What one repair closes itself; a removal larger than that goes back to its job.
-STEPS = 10
 
 
 def _removal(at: datetime) -> Breaches:
@@ -85,9 +81,6 @@ def _delivery(at: datetime) -> Breaches:
 
 
 def _carry_on(session: Session, removal: Removal, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001
-    for _ in range(STEPS):
-        if not advance_removal(session, removal.id):
-            return
     enqueue(session, "carry_out_removal", account_id=removal.account_id, removal_id=removal.id)
 
 
@@ -96,9 +89,9 @@ def _invite_on(session: Session, found: Import, /, *, at: datetime, by: Membersh
 
 
 def _ring(session: Session, job: Job, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001
-    job.status, job.ring_at = JobStatus.WAITING, max(at, job.not_before)
+    job.status, job.ring_at = JobStatus.WAITING, job.not_before
     if job.not_before <= at:
-        session.info.setdefault("jobs", []).append(job)
+        ring_for(session, job)
 
 
 def _send(session: Session, delivery: Delivery, /, *, at: datetime, by: Membership | None) -> None:  # noqa: ARG001
@@ -111,7 +104,7 @@ CHECKS = [
         kind=SweepKind.WORK,
         severity=Severity.HIGH,
         breach="A removal never finished, and no job carries it on.",
-        remedy="carry the removal on to its receipt",
+        remedy="queue what is left of the removal again",
         subject=Removal,
         find=_removal,
         mend=_carry_on,
