@@ -125,6 +125,7 @@ class World:
             "contacts.add_company": {"name": "New", "website": "https://new.example"},
             "contacts.change_contact": {"name": "Changed", "email": "changed@contact.example"},
             "contacts.change_company": {"name": "Changed"},
+            "notifications.read_all": {"newest": 1},
             "passwords.ask": {"email": who.email},
             "removals.delete": {"ids": [things.guest_id], "confirm": "yes"},
             "sign_in.sign_in": {"email": who.email, "password": who.password},

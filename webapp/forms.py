@@ -142,6 +142,14 @@ class ChatForm(TextForm):
     expires_on: Line = ""
 
 
+class ReadForm(Form):
+    """Up to which notification all is read; of a thread where it names its card, or who wrote directly."""
+
+    newest: Annotated[int, Field(ge=0, le=LARGEST_ID)]
+    card_id: Id | None = None
+    author_id: Id | None = None
+
+
 class SweepForm(Form):
     kind: Line = ""
 

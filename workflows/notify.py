@@ -83,6 +83,23 @@ def mark_read(session: Session, notification_id: int, *, user_id: int) -> Notifi
     return own
 
 
+def mark_all_read(
+    session: Session, user_id: int, *, until: int, card_id: int | None = None, author_id: int | None = None
+) -> None:
+    """Mark what the person may see up to notification `until` as read: of a card, of whoever wrote directly, or all."""
+    seen = _visible(user_id).with_only_columns(Notification.id)
+    if card_id is not None:
+        seen = seen.where(Notification.card_id == card_id)
+    if author_id is not None:
+        seen = seen.join(Notification.message).where(Notification.card_id.is_(None), Message.author_id == author_id)
+    unread = update(Notification).where(Notification.id <= until, Notification.read_at.is_(None))
+    session.execute(
+        unread.where(Notification.id.in_(seen.correlate(None))).values(read_at=now()),
+        execution_options={"synchronize_session": False},
+    )
+    announce(session, NewsKind.NOTIFICATION, user_id=user_id)
+
+
 def mute(session: Session, user_id: int) -> None:
     """Send this person no more notification mails. Unsubscribing twice is the same as once."""
     session.execute(update(User).where(User.id == user_id).values(wants_mail=False))
