@@ -6,11 +6,11 @@ from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app, g, request
 
-from models import Database, Event, Membership, now, record
+from models import Database, Event, Membership, record
 from webapp.visit import Here, enter, greet
 from workflows.permissions import Action
 from workflows.refusals import AccessEnded, Forbidden, NotAddressable, NotFound, NotWritable, Refusal
-from workflows.sign_in import SEEN_EVERY, touch
+from workflows.sign_in import is_unseen, touch
 
 View = TypeVar("View", bound=Callable[..., object])
 SHIPPED = frozenset({"static", "bootstrap.static"})
@@ -102,20 +102,18 @@ def _guard() -> None:
         return
     opened = ExitStack()
     found = opened.enter_context(looking())
+    seen = found.user_session
+    is_news = seen is not None and is_unseen(found.session, seen, found.membership)
     if request.method == "POST":
         # A write opens its own transaction, and slow work before it must hold nothing open.
         opened.close()
     else:
         g.opened = opened
-    _touch(found.membership)
+    if seen is not None and is_news:
+        with database().transaction() as session:
+            touch(session, seen, found.membership)
 
 
 def _close(_: BaseException | None) -> None:
     if "opened" in g:
         g.pop("opened").close()
-
-
-def _touch(membership: Membership | None) -> None:
-    if membership is not None and (membership.seen_at is None or membership.seen_at < now() - SEEN_EVERY):
-        with database().transaction() as session:
-            touch(session, membership)
