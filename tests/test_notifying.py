@@ -1,16 +1,13 @@
 """A guest who looks sees it at once, and one who does not gets one mail for all of it (R22)."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from email.message import EmailMessage
 
 import httpx
 
 from models import Card, Membership, User
-from tests.browser import Browser
 from tests.inviting import links_of, text_of
-from tests.listening import Stream, listening
+from tests.listening import listening, resuming
 from tests.people import Lead, Person, Team
 from tests.removing import delete_users, give
 from tests.stack import Stack
@@ -155,14 +152,6 @@ def test_r22_a_made_up_unsubscribe_link_changes_nothing(stack: Stack) -> None:
     for forged in (link[:-2], link.replace("unsubscribe/", "unsubscribe/1"), f"{stack.url}/unsubscribe/{'x' * 9000}"):
         assert httpx.post(forged).status_code in (404, 410)
     assert wants_mail(stack, guest)
-
-
-@contextmanager
-def resuming(browser: Browser, last: int) -> Iterator[Stream]:
-    """Open the stream again, as a browser does whose connection broke after event `last`."""
-    headers = {"Last-Event-ID": str(last)}
-    with browser.http.stream("GET", "/notifications/stream", headers=headers, timeout=None) as answer:
-        yield Stream(answer)
 
 
 def at_once(stack: Stack, team: Team, guest: Person, *said: tuple[Lead, str]) -> None:

@@ -1,7 +1,7 @@
 """Put messages into people's notification centers, and tell them by mail when they do not look (R22)."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, contains_eager, selectinload
@@ -49,13 +49,18 @@ def queue_digest(session: Session, membership: Membership) -> None:
     )
 
 
-def visible_notifications(session: Session, user_id: int, *, after: int = 0, limit: int = 100) -> list[Notification]:
-    """Return a person's notifications that they may see now, newest first; all newer than id `after`."""
+def visible_notifications(
+    session: Session, user_id: int, *, after: int = 0, since: datetime | None = None, limit: int = 100
+) -> list[Notification]:
+    """Return a person's notifications that they may see now, newest first: after that id, or made since then."""
+    later = Notification.id > after
+    if since is not None:
+        later |= Notification.created_at > since
     people = selectinload(Notification.message).selectinload(Message.author).selectinload(Membership.user)
     return list(
         session.scalars(
             _visible(user_id)
-            .where(Notification.id > after)
+            .where(later)
             .order_by(Notification.id.desc())
             .limit(limit)
             .options(
