@@ -43,6 +43,12 @@ class Delivery(Base):
             sqlite_where=text("status = 'queued' AND template = 'notification'"),
             postgresql_where=text("status = 'queued' AND template = 'notification'"),
         ),
+        Index(
+            "ix_deliveries_open",
+            "queued_at",
+            sqlite_where=text("status IN ('queued', 'sending')"),
+            postgresql_where=text("status IN ('queued', 'sending')"),
+        ),
     )
 
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)

@@ -25,6 +25,13 @@ class Grant(Base):
             postgresql_where=text("revoked_at IS NULL"),
         ),
         Index("ix_grants_membership_card", "membership_id", "card_id"),
+        # Closing a grant is no dearer for the state in here: it is in the unique index already.
+        Index(
+            "ix_grants_ending",
+            "ends_at",
+            sqlite_where=text("ends_at IS NOT NULL AND revoked_at IS NULL"),
+            postgresql_where=text("ends_at IS NOT NULL AND revoked_at IS NULL"),
+        ),
     )
 
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)

@@ -6,7 +6,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models import (
-    AuditEvent,
     Delivery,
     Event,
     Group,
@@ -173,12 +172,9 @@ def _hold_to_limits(session: Session, by: Membership, address: str) -> None:
 
 def _hold_to_resends(session: Session, invitation: Invitation) -> None:
     limit = settings().resends_per_day
-    resent = select(func.count()).where(
-        AuditEvent.account_id == invitation.account_id,
-        AuditEvent.event == Event.INVITATION_RESENT,
-        AuditEvent.object_id == invitation.id,
-        AuditEvent.at > now() - timedelta(days=1),
-    )
+    of = Delivery.invitation_id == invitation.id
+    first = select(func.min(Delivery.id)).where(of).scalar_subquery()
+    resent = select(func.count()).where(of, Delivery.id > first, Delivery.queued_at > now() - timedelta(days=1))
     if session.scalars(resent).one() >= limit:
         raise TooMany(f"This invitation was sent again {limit} times within a day; try again tomorrow.")
 
