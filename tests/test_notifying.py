@@ -145,6 +145,20 @@ def test_r22_one_click_ends_the_mails_and_a_look_does_not(stack: Stack) -> None:
     assert "Only to be seen in the center" in stack.client(guest).get("/notifications").text
 
 
+def test_r22_unsubscribing_can_be_taken_back(stack: Stack) -> None:
+    team, card, guest = story(stack)
+    admin, browser = stack.client(team.admin), stack.client(guest)
+    assert browser.post("/notifications/preferences").status_code == 303
+    assert not wants_mail(stack, guest)
+    assert not is_ticked(browser.get("/notifications").text)
+
+    assert browser.post("/notifications/preferences", wants_mail="yes").status_code == 303
+
+    assert is_ticked(browser.get("/notifications").text)
+    give(admin, card, guest, text="Again by mail")
+    assert "Again by mail" in text_of(stack.mails(guest.email, template="notification")[0])
+
+
 def test_r22_a_made_up_unsubscribe_link_changes_nothing(stack: Stack) -> None:
     team, card, guest = story(stack)
     give(stack.client(team.admin), card, guest)
@@ -164,6 +178,12 @@ def at_once(stack: Stack, team: Team, guest: Person, *said: tuple[Lead, str]) ->
 
 def unsubscribe_link(mail: EmailMessage) -> str:
     return str(mail["List-Unsubscribe"]).strip("<>")
+
+
+def is_ticked(page: str) -> bool:
+    box = re.search(r'<input[^>]*name="wants_mail"[^>]*>', page)
+    assert box
+    return "checked" in box[0]
 
 
 def wants_mail(stack: Stack, person: Person) -> bool:

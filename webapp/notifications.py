@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flask import Blueprint, redirect, render_template
+from flask import Blueprint, flash, redirect, render_template
 from flask.typing import ResponseReturnValue
 
 from models import Card, Membership, Notification
 from webapp.access import acting, here, needs
-from webapp.forms import ReadForm
+from webapp.forms import PreferencesForm, ReadForm
 from workflows.correspond import writable
 from workflows.grant import cards_of
-from workflows.notify import mark_all_read, mark_read, visible_notifications
+from workflows.notify import mark_all_read, mark_read, prefer, visible_notifications
 from workflows.permissions import Action
 from workflows.sign_in import memberships_of
 
@@ -86,6 +86,17 @@ def read_all() -> ResponseReturnValue:
     with acting() as found:
         about = {"card_id": sent.card_id, "author_id": sent.author_id}
         mark_all_read(found.session, found.me.id, until=sent.newest, **about)
+    return redirect("/notifications", 303)
+
+
+@pages.post("/preferences")
+@needs(Action.USE_NOTIFICATIONS)
+def choose() -> ResponseReturnValue:
+    """Keep what the person prefers: unsubscribing is taken back here."""
+    sent = PreferencesForm.read()
+    with acting() as found:
+        prefer(found.session, found.me.id, wants_mail=sent.wants_mail)
+    flash("You are mailed what you have not read." if sent.wants_mail else "You get no more notification mails.")
     return redirect("/notifications", 303)
 
 

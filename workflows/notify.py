@@ -107,7 +107,12 @@ def mark_all_read(
 
 def mute(session: Session, user_id: int) -> None:
     """Send this person no more notification mails. Unsubscribing twice is the same as once."""
-    session.execute(update(User).where(User.id == user_id).values(wants_mail=False))
+    prefer(session, user_id, wants_mail=False)
+
+
+def prefer(session: Session, user_id: int, *, wants_mail: bool) -> None:
+    """Keep whether this person wants to be mailed what they have not read."""
+    session.execute(update(User).where(User.id == user_id).values(wants_mail=wants_mail))
 
 
 def is_in_sight() -> ColumnElement[bool]:
