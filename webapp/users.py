@@ -3,6 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
+from models import InvitationStatus
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import Asked, InviteForm, end_of_day
@@ -70,5 +71,6 @@ def cancel(invitation_id: int) -> ResponseReturnValue:
     """Cancel the invitation with everything that was sent for it."""
     with acting() as found:
         invitation = cancel_invitation(found.session, invitation_id, by=found.by)
-    flash(f"The invitation of {invitation.email_typed} is cancelled, and its links are dead.")
+    became = "had expired before" if invitation.status is InvitationStatus.EXPIRED else "is cancelled"
+    flash(f"The invitation of {invitation.email_typed} {became}, and its links are dead.")
     return redirect(url_for(".listed"), 303)
