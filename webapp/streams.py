@@ -12,9 +12,8 @@ from models import Database, Group, News, NewsKind, Notification, now
 from webapp.display import PLURALS
 from webapp.metrics import STREAM_CLOSED
 from webapp.sight import Sight, newest_notifications, open_sessions, recent_notifications, removed_at, sights
-from webapp.visit import SignInFirst
 from workflows.notify import unread_count, visible_notifications
-from workflows.refusals import AccessEnded
+from workflows.refusals import AccessEnded, SignInFirst
 from workflows.sign_in import find_session
 
 MOST_AT_ONCE = 100
