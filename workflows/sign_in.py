@@ -4,7 +4,7 @@ import secrets
 from datetime import timedelta
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from models import (
     Account,
@@ -97,8 +97,10 @@ def memberships_of(session: Session, user_id: int) -> list[Membership]:
 
 def pending_invitations_of(session: Session, user_id: int) -> list[Invitation]:
     """Return the invitations that this person could accept now."""
-    mine = acceptable().where(Membership.user_id == user_id)
-    return list(session.scalars(select(Invitation).where(Invitation.id.in_(mine)).order_by(Invitation.id)))
+    mine = select(Invitation).where(Invitation.id.in_(acceptable().where(Membership.user_id == user_id)))
+    account = joinedload(Invitation.membership).joinedload(Membership.account)
+    inviter = joinedload(Invitation.inviter).joinedload(Membership.user)
+    return list(session.scalars(mine.order_by(Invitation.id).options(account, inviter)))
 
 
 def is_unseen(session: Session, user_session: UserSession, membership: Membership | None) -> bool:
