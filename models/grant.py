@@ -8,7 +8,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.base import Base, now
 from models.card import Card
 from models.membership import Membership
-from models.message import Message
 
 
 class Grant(Base):
@@ -46,7 +45,6 @@ class Grant(Base):
 
     membership: Mapped[Membership] = relationship(foreign_keys=membership_id)
     card: Mapped[Card] = relationship()
-    message: Mapped[Message] = relationship()
 
     @classmethod
     def is_open(cls, at: datetime) -> ColumnElement[bool]:
