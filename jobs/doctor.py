@@ -100,7 +100,7 @@ def redis_keeps(chosen: Settings) -> str:
     except redis.RedisError as error:
         raise Ailment(f"cannot be asked ({first_line(error)}): {mend('broker_url', chosen.broker_url)}") from error
     policy = str(told.get("maxmemory_policy", "unknown"))
-    if policy.startswith("allkeys"):
+    if policy != "noeviction":
         raise Ailment(f"Redis drops keys when it is full ({policy}): set maxmemory-policy to noeviction")
     if told.get("aof_last_write_status", "ok") != "ok":
         raise Ailment("Redis cannot write its append-only file: look at its disk")

@@ -142,13 +142,13 @@ class Ledger:
         """Put a failed job back, to be tried again after a pause. Returns whether it is dead instead.
 
         A refusal is never tried again, nor is what was due longer ago than `within`; an error whose `counts` is
-        false uses up no attempt. Raises Overtaken.
+        false uses up neither attempts nor time. Raises Overtaken.
         """
         # An error may hold what somebody sent, and that what no database keeps.
         text = "\n".join(map(visible, "".join(traceback.format_exception(error)).split("\n")))[-ERROR_LIMIT:]
         counts = getattr(error, "counts", True)
-        is_used_up = counts and claim.attempts >= self._settings.job_attempts
-        if isinstance(error, Refusal) or is_used_up or now() - claim.due_at > within:
+        is_used_up = claim.attempts >= self._settings.job_attempts or now() - claim.due_at > within
+        if isinstance(error, Refusal) or (counts and is_used_up):
             self._end(session, claim, DIE, at=now(), error=text)
             return True
 

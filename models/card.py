@@ -70,7 +70,4 @@ class Task(Base):
     author_id: Mapped[int] = mapped_column(ForeignKey("memberships.id"))
     text: Mapped[str] = mapped_column(String(500))
     due_on: Mapped[date | None]
-    created_at: Mapped[datetime] = mapped_column(default=now)
     done_at: Mapped[datetime | None]
-
-    author: Mapped[Membership] = relationship()

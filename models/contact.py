@@ -1,11 +1,9 @@
 """Contacts and companies: what cards are about. Guests see their names alone (R40)."""
 
-from datetime import datetime
-
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, now
+from models.base import Base
 
 
 class Company(Base):
@@ -15,7 +13,6 @@ class Company(Base):
     name: Mapped[str] = mapped_column(String(200))
     website: Mapped[str] = mapped_column(String(300), default="")
     address: Mapped[str] = mapped_column(String(500), default="")
-    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Contact(Base):
@@ -26,4 +23,3 @@ class Contact(Base):
     email: Mapped[str | None] = mapped_column(String(254))
     phone: Mapped[str] = mapped_column(String(50), default="")
     position: Mapped[str] = mapped_column(String(200), default="")
-    created_at: Mapped[datetime] = mapped_column(default=now)

@@ -43,7 +43,15 @@ class Delivery(Base):
     """
 
     __tablename__ = "deliveries"
-    __table_args__ = (DIGEST,)
+    __table_args__ = (
+        DIGEST,
+        Index(
+            "ix_deliveries_open",
+            "queued_at",
+            sqlite_where=text("status IN ('queued', 'sending')"),
+            postgresql_where=text("status IN ('queued', 'sending')"),
+        ),
+    )
 
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     template: Mapped[Template | None]

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.base import Base, now
 from models.card import Card
 from models.membership import Membership
-from models.message import Message
 
 
 class Grant(Base):
@@ -25,6 +24,13 @@ class Grant(Base):
             postgresql_where=text("revoked_at IS NULL"),
         ),
         Index("ix_grants_membership_card", "membership_id", "card_id"),
+        # Closing a grant is no dearer for the state in here: it is in the unique index already.
+        Index(
+            "ix_grants_ending",
+            "ends_at",
+            sqlite_where=text("ends_at IS NOT NULL AND revoked_at IS NULL"),
+            postgresql_where=text("ends_at IS NOT NULL AND revoked_at IS NULL"),
+        ),
     )
 
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
@@ -39,7 +45,6 @@ class Grant(Base):
 
     membership: Mapped[Membership] = relationship(foreign_keys=membership_id)
     card: Mapped[Card] = relationship()
-    message: Mapped[Message] = relationship()
 
     @classmethod
     def is_open(cls, at: datetime) -> ColumnElement[bool]:

@@ -43,6 +43,14 @@ class Job(Base):
             postgresql_where=text("ring_at IS NOT NULL"),
         ),
         Index("ix_jobs_finished", "status", "id"),
+        # What the clock alone wants, so that its last success is found among any number of others.
+        Index(
+            "ix_jobs_scheduled",
+            "actor",
+            "id",
+            sqlite_where=text("actor IN ('expire', 'purge')"),
+            postgresql_where=text("actor IN ('expire', 'purge')"),
+        ),
     )
 
     actor: Mapped[str] = mapped_column(String(64))

@@ -29,7 +29,6 @@ class Message(Base):
     recipient_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     text: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
-    edited_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
 
     author: Mapped[Membership | None] = relationship(foreign_keys=author_id)

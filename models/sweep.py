@@ -68,7 +68,6 @@ class Tick(Base):
 
     schedule: Mapped[str] = mapped_column(String(64))
     due_at: Mapped[datetime]
-    taken_at: Mapped[datetime] = mapped_column(default=now)
     is_catch_up: Mapped[bool] = mapped_column(default=False)
     # The schedule's next moment but one: by then a run after this must have succeeded.
     overdue_at: Mapped[datetime | None]

@@ -24,7 +24,6 @@ class User(Base):
     password_hash: Mapped[str | None] = mapped_column(String(255))
     mailbox_proved_at: Mapped[datetime | None]
     wants_mail: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime] = mapped_column(default=now)
 
     @property
     def is_registered(self) -> bool:

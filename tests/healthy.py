@@ -25,6 +25,7 @@ from models import (
     LinkPurpose,
     Membership,
     MembershipStatus,
+    Message,
     Notification,
     Removal,
     Template,
@@ -83,7 +84,7 @@ def _grants(database: Database, world: World) -> None:
         admin = session.get_one(Membership, world.team.admin.membership_id)
         shared = [share(session, world, each) for each in people]
         # Its message was deleted since, which neither grants nor revokes.
-        shared[0].message.deleted_at = now()
+        session.get_one(Message, shared[0].message_id).deleted_at = now()
         shared[1].ends_at = now() + AN_HOUR
         # Ended so shortly ago that expiry has not come by.
         shared[2].ends_at = now() - JUST_NOW

@@ -76,3 +76,11 @@ def listening(browser: Browser) -> Iterator[Stream]:
     with browser.http.stream("GET", "/notifications/stream", timeout=None) as answer:
         assert answer.status_code == httpx.codes.OK, answer.read()
         yield Stream(answer)
+
+
+@contextmanager
+def resuming(browser: Browser, last: int) -> Iterator[Stream]:
+    """Open the stream again, as a browser does whose connection broke after event `last`."""
+    headers = {"Last-Event-ID": str(last)}
+    with browser.http.stream("GET", "/notifications/stream", headers=headers, timeout=None) as answer:
+        yield Stream(answer)

@@ -125,15 +125,16 @@ def test_doctor_finds_jobs_that_are_dead_or_wait_long(
     assert mend in wrong(doctor.queues, database_url=_url(database))
 
 
-def test_doctor_finds_a_redis_that_forgets(stack: Stack) -> None:
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+def test_doctor_finds_a_redis_that_forgets(stack: Stack, policy: str) -> None:
     with redis.Redis.from_url(f"unix://{stack.home / 'valkey.sock'}") as server:
-        server.config_set("maxmemory-policy", "allkeys-lru")
+        server.config_set("maxmemory-policy", policy)
         try:
             line = list(doctor.examine([doctor.redis_keeps]))[-1]
         finally:
             server.config_set("maxmemory-policy", "noeviction")
     assert not line.is_well
-    assert "allkeys-lru" in line.says and "set maxmemory-policy to noeviction" in line.says
+    assert policy in line.says and "set maxmemory-policy to noeviction" in line.says
 
 
 def test_doctor_finds_a_redis_that_cannot_write(wrong: Callable[..., str], tmp_path: Path) -> None:

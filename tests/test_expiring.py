@@ -8,6 +8,7 @@ from models import AuditEvent, Event, Invitation, InvitationStatus, Link, enqueu
 from tests.inviting import Admin, activate, fresh, invitation, invited
 from tests.process import until
 from tests.stack import Stack
+from workflows.close import expire_invitations
 
 SOON = timedelta(milliseconds=50)
 
@@ -51,6 +52,19 @@ def test_r11_the_clocks_job_expires_what_is_past_its_time_and_nothing_else(stack
         assert not session.scalars(select(Link).where(Link.invitation_id == late_id, Link.revoked_at.is_(None))).all()
         told = (AuditEvent.event == Event.INVITATION_EXPIRED, AuditEvent.object_id.in_([late_id, early_id]))
         assert [each.object_id for each in session.scalars(select(AuditEvent).where(*told))] == [late_id]
+
+
+def test_r11_what_expired_is_not_said_to_be_cancelled(stack: Stack) -> None:
+    nora, admin = fresh(), Admin(stack, stack.account())
+    invited(stack, admin, nora)
+    expire(stack, invitation_id := admin.row(nora).invitation_id)
+    with stack.database.transaction() as session:
+        assert expire_invitations(session)
+
+    answer = admin.browser.post(f"{admin.team.path}/settings/invitations/{invitation_id}/cancel")
+
+    assert f"The invitation of {nora} had expired before" in admin.browser.follow(answer).text
+    assert invitation(stack, invitation_id).status is InvitationStatus.EXPIRED
 
 
 def test_r11_who_let_it_expire_is_invited_again(stack: Stack) -> None:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from jobs.ledger import Ledger, Overtaken
+from jobs.mailer import MailServerAway, MailTrouble
 from models import Database, Job, JobStatus, Pause, enqueue, now, settings
 from models.settings import load
 from tests.yard import ATTEMPTS, HURRY
@@ -128,3 +129,16 @@ def test_what_is_paused_is_no_breach(database: Database) -> None:
 def purged(database: Database) -> bool:
     with database.transaction() as session:
         return purge_jobs(session)
+
+
+@pytest.mark.parametrize(("error", "is_dead"), [(MailTrouble("451 Later"), True), (MailServerAway("refused"), False)])
+def test_g2_no_mail_dies_of_a_mail_server_that_is_away(database: Database, error: MailTrouble, is_dead: bool) -> None:
+    long_ago = now() - timedelta(days=9)
+    with database.transaction() as session:
+        job = Job(actor="deliver", due_at=long_ago, not_before=long_ago, ring_at=long_ago)
+        session.add(job)
+    ledger = Ledger(database, settings())
+    claim = ledger.claim(job.id)
+    assert claim is not None
+    with database.transaction() as session:
+        assert ledger.fail(session, claim, error, within=timedelta(days=5)) is is_dead

@@ -1,16 +1,13 @@
 """A guest who looks sees it at once, and one who does not gets one mail for all of it (R22)."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from email.message import EmailMessage
 
 import httpx
 
 from models import Card, Membership, User
-from tests.browser import Browser
 from tests.inviting import links_of, text_of
-from tests.listening import Stream, listening
+from tests.listening import listening, resuming
 from tests.people import Lead, Person, Team
 from tests.removing import delete_users, give
 from tests.stack import Stack
@@ -148,6 +145,20 @@ def test_r22_one_click_ends_the_mails_and_a_look_does_not(stack: Stack) -> None:
     assert "Only to be seen in the center" in stack.client(guest).get("/notifications").text
 
 
+def test_r22_unsubscribing_can_be_taken_back(stack: Stack) -> None:
+    team, card, guest = story(stack)
+    admin, browser = stack.client(team.admin), stack.client(guest)
+    assert browser.post("/notifications/preferences").status_code == 303
+    assert not wants_mail(stack, guest)
+    assert not is_ticked(browser.get("/notifications").text)
+
+    assert browser.post("/notifications/preferences", wants_mail="yes").status_code == 303
+
+    assert is_ticked(browser.get("/notifications").text)
+    give(admin, card, guest, text="Again by mail")
+    assert "Again by mail" in text_of(stack.mails(guest.email, template="notification")[0])
+
+
 def test_r22_a_made_up_unsubscribe_link_changes_nothing(stack: Stack) -> None:
     team, card, guest = story(stack)
     give(stack.client(team.admin), card, guest)
@@ -155,14 +166,6 @@ def test_r22_a_made_up_unsubscribe_link_changes_nothing(stack: Stack) -> None:
     for forged in (link[:-2], link.replace("unsubscribe/", "unsubscribe/1"), f"{stack.url}/unsubscribe/{'x' * 9000}"):
         assert httpx.post(forged).status_code in (404, 410)
     assert wants_mail(stack, guest)
-
-
-@contextmanager
-def resuming(browser: Browser, last: int) -> Iterator[Stream]:
-    """Open the stream again, as a browser does whose connection broke after event `last`."""
-    headers = {"Last-Event-ID": str(last)}
-    with browser.http.stream("GET", "/notifications/stream", headers=headers, timeout=None) as answer:
-        yield Stream(answer)
 
 
 def at_once(stack: Stack, team: Team, guest: Person, *said: tuple[Lead, str]) -> None:
@@ -175,6 +178,12 @@ def at_once(stack: Stack, team: Team, guest: Person, *said: tuple[Lead, str]) ->
 
 def unsubscribe_link(mail: EmailMessage) -> str:
     return str(mail["List-Unsubscribe"]).strip("<>")
+
+
+def is_ticked(page: str) -> bool:
+    box = re.search(r'<input[^>]*name="wants_mail"[^>]*>', page)
+    assert box
+    return "checked" in box[0]
 
 
 def wants_mail(stack: Stack, person: Person) -> bool:

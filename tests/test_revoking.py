@@ -3,6 +3,7 @@
 import re
 
 import httpx
+import pytest
 
 from tests.inviting import Admin, fresh, invited, picture
 from tests.listening import listening
@@ -69,6 +70,25 @@ def test_r51_before_deleting_the_admin_sees_what_will_end_and_nothing_has_change
     assert all(text in preview.text for text in (guest.name, guest.email, nora))
     assert counts(preview) == [2, 1, 1, 1]
     assert picture(stack, team) == before
+
+
+@pytest.mark.parametrize("typed", ["", "no", "0", "perhaps", "yes, but not yet"])
+def test_r51_nothing_but_a_yes_confirms(stack: Stack, typed: str) -> None:
+    team, admin, guest, oak, _ = a_guest_with_two_cards(stack)
+    path = f"{team.path}/settings/users/delete"
+
+    answer = admin.post(path, ids=str(guest.membership_id), confirm=typed)
+
+    assert answer.status_code in (200, 422)
+    assert stack.client(guest).get(oak.path).is_success
+
+
+@pytest.mark.parametrize("typed", ["yes", "1", "on", "true"])
+def test_r51_programs_may_say_yes_in_several_ways(stack: Stack, typed: str) -> None:
+    team = stack.account()
+    guest = stack.guest(team)
+    path = f"{team.path}/settings/users/delete"
+    assert stack.client(team.admin).post(path, ids=str(guest.membership_id), confirm=typed).status_code == 303
 
 
 def test_r51_nothing_ends_that_is_not_the_accounts_own_and_the_last_admin_stays(stack: Stack) -> None:

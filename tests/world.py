@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import httpx
@@ -26,6 +27,8 @@ from webapp import create_app
 from workflows.permissions import Action, Role
 from workflows.sign_in import start_session
 
+# What contacts and companies are called in an address, and in the things of an account.
+SORTS = {"contacts": "contact_id", "companies": "company_id"}
 # Style sheets and scripts are for everybody, and are not asked for by an action.
 FILES = {"static", "bootstrap.static"}
 VISITORS = (
@@ -48,9 +51,10 @@ class Route:
     method: str
     action: Action
     arguments: frozenset[str]
+    sort: str = ""
 
     def __str__(self) -> str:
-        return f"{self.method} {self.endpoint}"
+        return f"{self.method} {self.endpoint} {self.sort}".rstrip()
 
     def role_of(self, visitor: str) -> Role | None:
         """Return what the visitor is here; None is nobody, in an account that is not theirs."""
@@ -85,8 +89,8 @@ class World:
         for rule in self.app.url_map.iter_rules():
             if rule.endpoint not in FILES:
                 action = self.app.view_functions[rule.endpoint].action
-                for method in sorted(rule.methods):
-                    yield Route(rule.endpoint, method, action, frozenset(rule.arguments))
+                for method, sort in product(sorted(rule.methods), SORTS if "sort" in rule.arguments else [""]):
+                    yield Route(rule.endpoint, method, action, frozenset(rule.arguments), sort)
 
     def things(self, team: Team | None = None) -> Things:
         """Make one of everything in an account, for nobody to work on while it is looked at."""
@@ -112,6 +116,7 @@ class World:
     def _path(self, visitor: str, route: Route, things: Things, slug: str) -> str:
         values: dict[str, Any] = {**things.ids, "slug": slug, "kind": "leads", "token": "no-such-token"}
         values["membership_id"] = things.guest_id if route.endpoint.startswith("talk.") else things.colleague_id
+        values |= {"sort": route.sort, "known_id": things.ids.get(SORTS.get(route.sort, ""))}
         if "name" in route.arguments:
             values["name"] = self.mail
         if "notification_id" in route.arguments and visitor in self.people:
@@ -126,11 +131,10 @@ class World:
         return {
             "cards.create": {"name": "New", "contact_id": ids["contact_id"], "company_id": ids["company_id"]},
             "cards.edit": {"name": "Changed", "new_label": "Changed", "new_value": "Changed"},
-            "contacts.add_contact": {"name": "New", "email": "new@contact.example"},
-            "contacts.add_company": {"name": "New", "website": "https://new.example"},
-            "contacts.change_contact": {"name": "Changed", "email": "changed@contact.example"},
-            "contacts.change_company": {"name": "Changed"},
+            "contacts.create": {"name": "New", "email": "new@contact.example", "website": "https://new.example"},
+            "contacts.edit": {"name": "Changed", "email": "changed@contact.example"},
             "imports.send": {"files": {"file": ("list.csv", f"email,name,group\n{who.email},,free\n")}},
+            "notifications.read_all": {"newest": 1},
             "passwords.ask": {"email": who.email},
             "removals.delete": {"ids": [things.guest_id], "confirm": "yes"},
             "sign_in.sign_in": {"email": who.email, "password": who.password},

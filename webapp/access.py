@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app, g, request
 
-from models import Database, Event, Membership, UserSession, now, record
+from models import Database, Event, Membership, record
 from webapp.origin import source
 from webapp.visit import Here, enter, greet
 from workflows.permissions import Action
@@ -21,7 +21,7 @@ from workflows.refusals import (
     StaleForm,
     TooMany,
 )
-from workflows.sign_in import SEEN_EVERY, touch
+from workflows.sign_in import is_unseen, touch
 
 View = TypeVar("View", bound=Callable[..., object])
 SHIPPED = frozenset({"static", "bootstrap.static"})
@@ -117,21 +117,18 @@ def _guard() -> None:
         return
     opened = ExitStack()
     found = opened.enter_context(looking())
+    seen = found.user_session
+    is_news = seen is not None and is_unseen(found.session, seen, found.membership)
     if request.method == "POST":
         # A write opens its own transaction, and slow work before it must hold nothing open.
         opened.close()
     else:
         g.opened = opened
-    _touch(found.membership, found.user_session)
+    if seen is not None and is_news:
+        with database().transaction() as session:
+            touch(session, seen, found.membership)
 
 
 def _close(_: BaseException | None) -> None:
     if "opened" in g:
         g.pop("opened").close()
-
-
-def _touch(*seen: Membership | UserSession | None) -> None:
-    stale = [each for each in seen if each is not None and (each.seen_at is None or each.seen_at < now() - SEEN_EVERY)]
-    if stale:
-        with database().transaction() as session:
-            touch(session, stale)

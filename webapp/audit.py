@@ -4,7 +4,9 @@ from flask import Blueprint, render_template, request
 from sqlalchemy import select
 
 from models import AuditEvent, Event
+from models.pieces import newest
 from webapp.access import here, needs
+from webapp.forms import before
 from workflows.permissions import Action
 from workflows.tell import tell
 
@@ -18,14 +20,10 @@ def listed() -> str:
     """Show a page of the record; `before` is the id that the last page ended with."""
     found = here()
     own = select(AuditEvent).where(AuditEvent.account_id == found.by.account_id)
-    before = request.args.get("before", 0, type=int) or 0
     kind = request.args.get("event", "")
-    if 0 < before < 2**63:
-        own = own.where(AuditEvent.id < before)
     if kind in set(Event):
         own = own.where(AuditEvent.event == Event(kind))
-    rows = found.session.scalars(own.order_by(AuditEvent.id.desc()).limit(PER_PAGE + 1)).all()
-    events = rows[:PER_PAGE]
+    events, has_more = newest(found.session.scalars, own, AuditEvent.id, PER_PAGE, before=before())
     told = zip(events, tell(found.session, found.by.account_id, events), strict=True)
-    last = events[-1].id if len(rows) > PER_PAGE else None
+    last = events[-1].id if has_more else None
     return render_template("pages/audit.html", events=list(Event), kind=kind, rows=told, last=last)

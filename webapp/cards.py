@@ -8,12 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import contains_eager, selectinload
 
 from models import Card, Company, Contact, Membership, MessageKind, Note, Task
+from models.pieces import Piece, newest, piece
 from webapp.access import acting, here, needs
 from webapp.display import address_of
 from webapp.errors import answers_on
-from webapp.forms import Asked, CardForm, FieldsForm, TaskForm, TextForm, day
+from webapp.forms import Asked, CardForm, FieldsForm, TaskForm, TextForm, before, day
 from webapp.visit import KINDS, Here
-from workflows.converse import addressable, chat_of
+from workflows.converse import PIECE, addressable, chat_of
 from workflows.grant import participants
 from workflows.permissions import Action
 from workflows.refusals import Refusal
@@ -22,6 +23,8 @@ from workflows.tend import add_note, add_task, attach, create_card, delete_card,
 pages = Blueprint("cards", __name__, url_prefix="/a/<slug:slug>/<any(leads, customers):kind>")
 PER_PAGE = 100
 FIELD = "field-"
+# What of a card may grow without end: shown in pieces, each asked for in the address by its own name.
+TALKS = ("chat", "letters", "notes")
 
 
 def list_page(refusal: Refusal | None = None) -> str:
@@ -31,9 +34,9 @@ def list_page(refusal: Refusal | None = None) -> str:
         Card.account_id == found.by.account_id, Card.kind == KINDS[g.path["kind"]], Card.deleted_at.is_(None)
     )
     matching = own.where(Card.name.icontains(asked.q, autoescape=True)) if asked.q else own
-    newest = matching.order_by(Card.id.desc()).limit(PER_PAGE + 1).offset(asked.page * PER_PAGE)
-    cards = found.session.scalars(newest.options(selectinload(Card.contact), selectinload(Card.company))).all()
-    shown = {"cards": cards[:PER_PAGE], "has_more": len(cards) > PER_PAGE, "asked": asked}
+    wanted = matching.order_by(Card.id.desc()).options(selectinload(Card.contact), selectinload(Card.company))
+    cards, has_more = piece(found.session.scalars, wanted, PER_PAGE, page=asked.page)
+    shown = {"cards": cards, "has_more": has_more, "asked": asked}
     choices = {"contacts": _own(found, Contact, None), "companies": _own(found, Company, None)}
     return render_template("pages/cards.html", refusal=refusal, kind=g.path["kind"], **shown, **choices)
 
@@ -50,8 +53,9 @@ def card_page(refusal: Refusal | None = None) -> str:
         fields=[(field, card.values.get(str(field.id), "")) for field in fields_of(found.session, card)],
         notes=_notes(found),
         tasks=_tasks(found) if found.may(Action.USE_TASKS) else [],
-        chat=chat_of(found.session, card),
-        letters=chat_of(found.session, card, kind=MessageKind.CONTACT),
+        chat=chat_of(found.session, card, before=before("chat")),
+        letters=chat_of(found.session, card, kind=MessageKind.CONTACT, before=before("letters")),
+        asked={name: before(name) or None for name in TALKS},
         grants=grants,
         participating={each.membership_id for each in grants},
         choices=addressable(found.session, card, by=found.by),
@@ -164,10 +168,10 @@ def _own(
     return own if chosen is None or chosen in own else [chosen, *own]
 
 
-def _notes(found: Here) -> Sequence[Note]:
+def _notes(found: Here) -> Piece[Note]:
     of = select(Note).join(Note.author).join(Membership.user).where(Note.card_id == found.on.id)
     authors = contains_eager(Note.author).contains_eager(Membership.user)
-    return found.session.scalars(of.order_by(Note.id.desc()).options(authors)).all()
+    return newest(found.session.scalars, of.options(authors), Note.id, PIECE, before=before("notes"))
 
 
 def _tasks(found: Here) -> Sequence[Task]:

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
-from webapp.forms import TextForm
+from webapp.forms import TextForm, before
 from workflows.correspond import correspondent, direct_between, is_reachable, write_direct
 from workflows.permissions import Action
 from workflows.refusals import Refusal
@@ -16,9 +16,9 @@ pages = Blueprint("direct", __name__, url_prefix="/a/<slug:slug>/direct")
 def _page(refusal: Refusal | None = None) -> str:
     found = here()
     other = correspondent(found.session, g.other_id, by=found.by)
-    messages = direct_between(found.session, found.by, other)
+    messages = direct_between(found.session, found.by, other, before=before("talk"))
     may_write = found.may(Action.WRITE_DIRECT) and is_reachable(other)
-    shown = {"other": other, "messages": messages, "may_write": may_write}
+    shown = {"other": other, "messages": messages, "may_write": may_write, "before": before("talk") or None}
     return render_template("pages/direct.html", refusal=refusal, **shown)
 
 

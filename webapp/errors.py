@@ -11,8 +11,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from webapp.access import greeting, looking, note_refusal
-from webapp.visit import SignInFirst
-from workflows.refusals import AccessEnded, BadInput, Conflict, Refusal, StaleForm, TooMany
+from workflows.refusals import AccessEnded, BadInput, Conflict, Refusal, SignInFirst, StaleForm, TooMany
 
 Path = ParamSpec("Path")
 View = Callable[Path, ResponseReturnValue]

@@ -6,7 +6,15 @@ from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from flask import request
-from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from models import now
 from models.visible import plain
@@ -60,6 +68,12 @@ class Asked(BaseModel):
         return cls(q=plain(request.args.get("q", ""))[:100], page=max(0, min(page, 10_000)))
 
 
+def before(name: str = "before") -> int:
+    """Return the id that the address asks for what is older of; 0 where it asks for the newest."""
+    asked = request.args.get(name, 0, type=int) or 0
+    return asked if 0 < asked <= LARGEST_ID else 0
+
+
 class SignInForm(Form):
     email: Address = ""
     password: Password = ""
@@ -97,7 +111,7 @@ class InviteForm(Form):
 
 class DeleteForm(Form):
     ids: Ids = []
-    confirm: str = ""
+    confirm: Annotated[bool, BeforeValidator(lambda typed: typed or False)] = False
 
 
 class ImportForm(Form):
@@ -162,6 +176,18 @@ class TaskForm(TextForm):
 class ChatForm(TextForm):
     to: Ids = []
     expires_on: Line = ""
+
+
+class ReadForm(Form):
+    """Up to which notification all is read; of a thread where it names its card, or who wrote directly."""
+
+    newest: Annotated[int, Field(ge=0, le=LARGEST_ID)]
+    card_id: Id | None = None
+    author_id: Id | None = None
+
+
+class PreferencesForm(Form):
+    wants_mail: bool = False
 
 
 class SweepForm(Form):

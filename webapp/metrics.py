@@ -3,8 +3,9 @@
 Anybody may read it, so nothing is counted by which of the two invitation mails it was (R6).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -30,7 +31,7 @@ from workflows.checks import CHECKS
 from workflows.checks.schedules import is_overdue, last_success
 
 RECENT, A_DAY = timedelta(minutes=5), timedelta(days=1)
-# Of a flood of jobs the newest tell enough; those long done are not looked at.
+# Of a flood of jobs, mails or removals the newest tell enough; those long done are not looked at.
 NEWEST = 100_000
 STANDING = (JobStatus.WAITING, JobStatus.RUNNING, JobStatus.DEAD)
 ENDED = (JobStatus.DONE, JobStatus.DEAD)
@@ -65,8 +66,11 @@ class Records(Collector):
         at = now()
         yield from self._queues(at)
         yield self._job_seconds(at)
-        yield self._by_status("guestlist_deliveries", "Mails by what became of them", Delivery, DeliveryStatus)
-        yield self._by_status("guestlist_removals", "Removals by status", Removal, RemovalStatus)
+        waiting = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
+        yield self._by_status("guestlist_deliveries", "Mails that wait, and of the ended ones", Delivery, waiting)
+        yield self._by_status(
+            "guestlist_removals", "Removals that run, and of the ended ones", Removal, (RemovalStatus.RUNNING,)
+        )
         yield self._removal_seconds()
         yield self._findings()
         yield from self._schedules(at)
@@ -146,11 +150,12 @@ class Records(Collector):
             gauge.add_metric([schedule], counts.get(schedule, 0))
         return gauge
 
-    def _by_status(self, name: str, text: str, table: Any, statuses: Iterable[str]) -> Metric:  # noqa: ANN401
-        gauge = GaugeMetricFamily(name, text, labels=["status"])
-        counted = select(table.status, func.count()).group_by(table.status)
-        counts = {status: count for status, count in self.session.execute(counted)}
-        for status in statuses:
+    def _by_status(self, name: str, text: str, table: Any, waiting: tuple[StrEnum, ...]) -> Metric:  # noqa: ANN401
+        gauge = GaugeMetricFamily(name, f"{text} the newest {NEWEST:,}, by status", labels=["status"])
+        newest = select(func.max(table.id)).scalar_subquery()
+        counted = select(table.status, func.count()).where(table.status.in_(waiting) | (table.id > newest - NEWEST))
+        counts = {status: count for status, count in self.session.execute(counted.group_by(table.status))}
+        for status in type(waiting[0]):
             gauge.add_metric([status], counts.get(status, 0))
         return gauge
 

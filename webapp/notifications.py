@@ -3,18 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flask import Blueprint, redirect, render_template
+from flask import Blueprint, flash, redirect, render_template
 from flask.typing import ResponseReturnValue
 
 from models import Card, Membership, Notification
 from webapp.access import acting, here, needs
+from webapp.forms import PreferencesForm, ReadForm
 from workflows.correspond import writable
 from workflows.grant import cards_of
-from workflows.notify import mark_read, visible_notifications
+from workflows.notify import mark_all_read, mark_read, prefer, visible_notifications
 from workflows.permissions import Action
 from workflows.sign_in import memberships_of
 
 pages = Blueprint("notifications", __name__, url_prefix="/notifications")
+# Of a thread; where it leads, all of it is to be read.
+SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,16 @@ class Thread:
         return self.entries[0]
 
     @property
+    def shown(self) -> list[Notification]:
+        return self.entries[:SHOWN]
+
+    @property
+    def about(self) -> dict[str, int | None]:
+        """What tells this thread from others in the form that marks it as read."""
+        card_id, author_id = self.newest.card_id, self.newest.message.author_id
+        return {"card_id": card_id} if card_id else {"author_id": author_id}
+
+    @property
     def is_unread(self) -> bool:
         return any(each.read_at is None for each in self.entries)
 
@@ -51,8 +64,9 @@ def center() -> str:
         Place(each, cards_of(found.session, each) if each.is_guest else [], writable(found.session, each))
         for each in mine
     ]
-    threads = _threads(visible_notifications(found.session, found.me.id))
-    return render_template("pages/notifications.html", places=places, threads=threads)
+    entries = visible_notifications(found.session, found.me.id)
+    shown = {"threads": _threads(entries), "newest": entries[0].id if entries else 0}
+    return render_template("pages/notifications.html", places=places, **shown)
 
 
 @pages.post("/<number:notification_id>/read")
@@ -67,11 +81,22 @@ def read(notification_id: int) -> ResponseReturnValue:
 @pages.post("/read")
 @needs(Action.USE_NOTIFICATIONS)
 def read_all() -> ResponseReturnValue:
-    """Mark all that the page showed as read."""
+    """Mark what there was when the page was made as read, of one thread or of all; what came since stays unread."""
+    sent = ReadForm.read()
     with acting() as found:
-        for each in visible_notifications(found.session, found.me.id):
-            if each.read_at is None:
-                mark_read(found.session, each.id, user_id=found.me.id)
+        about = {"card_id": sent.card_id, "author_id": sent.author_id}
+        mark_all_read(found.session, found.me.id, until=sent.newest, **about)
+    return redirect("/notifications", 303)
+
+
+@pages.post("/preferences")
+@needs(Action.USE_NOTIFICATIONS)
+def choose() -> ResponseReturnValue:
+    """Keep what the person prefers: unsubscribing is taken back here."""
+    sent = PreferencesForm.read()
+    with acting() as found:
+        prefer(found.session, found.me.id, wants_mail=sent.wants_mail)
+    flash("You are mailed what you have not read." if sent.wants_mail else "You get no more notification mails.")
     return redirect("/notifications", 303)
 
 

@@ -1,20 +1,20 @@
 """The platform operator's pages: the jobs of all accounts (R73), and what was decided about invitations (R3)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
 from models import Account, Delivery, Invitation, Job, JobStatus, Membership, Pause, User, now
 from models.job import EVERY_KIND
+from models.pieces import newest
 from models.visible import plain
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
-from webapp.forms import LARGEST_ID, JobsForm
+from webapp.forms import JobsForm, before
 from workflows import operate
 from workflows.permissions import Action
 from workflows.refusals import NotFound, Refusal
@@ -40,7 +40,8 @@ def _page(refusal: Refusal | None = None) -> str:
     state, kind = asked.get("state", ""), plain(asked.get("kind", ""))[:64]
     wanted = select(Job, Account.slug).outerjoin(Account, Account.id == Job.account_id)
     wanted = wanted.where(STATES.get(state, UNFINISHED))
-    rows, has_more = _rows(session, wanted.where(Job.actor == kind) if kind else wanted, Job.id)
+    wanted = wanted.where(Job.actor == kind) if kind else wanted
+    rows, has_more = newest(session.execute, wanted, Job.id, PER_PAGE, before=before())
     paused = session.scalars(select(Pause).order_by(Pause.actor)).all()
     shown = {"rows": rows, "has_more": has_more, "paused": paused, "oldest": _oldest(session), "at": now()}
     choices = {"states": list(STATES), "kinds": operate.KINDS, "every_kind": EVERY_KIND, "state": state, "kind": kind}
@@ -75,8 +76,9 @@ def discard() -> ResponseReturnValue:
 @answers_on(_page)
 def pause() -> ResponseReturnValue:
     """Leave jobs of a kind waiting."""
+    sent = JobsForm.read()
     with acting() as found:
-        operate.pause(found.session, JobsForm.read().kind, by=found.me.email)
+        operate.pause(found.session, sent.kind, by=found.me.email)
     return redirect(url_for(".jobs"), 303)
 
 
@@ -85,8 +87,9 @@ def pause() -> ResponseReturnValue:
 @answers_on(_page)
 def resume() -> ResponseReturnValue:
     """Let jobs of a kind go on."""
+    sent = JobsForm.read()
     with acting() as found:
-        operate.resume(found.session, JobsForm.read().kind, by=found.me.email)
+        operate.resume(found.session, sent.kind, by=found.me.email)
     return redirect(url_for(".jobs"), 303)
 
 
@@ -115,7 +118,8 @@ def invitations() -> str:
     wanted = wanted.join(Account, Account.id == Invitation.account_id).join(User, User.id == Membership.user_id)
     wanted = wanted.join(inviter, inviter.id == Invitation.inviter_id).join(inviting, inviting.id == inviter.user_id)
     is_like = User.email.contains(q.lower(), autoescape=True)
-    rows, has_more = _rows(session, wanted.where(is_like) if q else wanted, Invitation.id)
+    wanted = wanted.where(is_like) if q else wanted
+    rows, has_more = newest(session.execute, wanted, Invitation.id, PER_PAGE, before=before())
     return render_template("pages/invitations.html", rows=rows, has_more=has_more, q=q)
 
 
@@ -125,14 +129,6 @@ def _settle(settle: Callable[..., int]) -> ResponseReturnValue:
         ids = operate.dead_letters(found.session, kind=sent.kind) if sent.every else sent.ids
         settle(found.session, ids, by=found.me.email)
     return redirect(url_for(".jobs", state=sent.state or None, kind=sent.kind or None), 303)
-
-
-def _rows(session: Session, wanted: Select[*tuple[Any, ...]], key: Any) -> tuple[Sequence[Any], bool]:  # noqa: ANN401
-    """Return a page of rows, the newest first, and whether there are more; `before` is the last one's last id."""
-    before = request.args.get("before", 0, type=int) or 0
-    wanted = wanted.where(key < before) if 0 < before <= LARGEST_ID else wanted
-    rows = session.execute(wanted.order_by(key.desc()).limit(PER_PAGE + 1)).all()
-    return rows[:PER_PAGE], len(rows) > PER_PAGE
 
 
 def _counts(session: Session) -> dict[str, int]:

@@ -16,6 +16,7 @@ from models import (
     User,
     now,
 )
+from models.pieces import Piece, piece
 
 PER_PAGE = 200
 
@@ -78,10 +79,10 @@ class Seat:
         }
 
 
-def seats_of(session: Session, account_id: int, *, wanted: str = "", page: int = 0) -> tuple[list[Seat], bool]:
-    """Return a page of the account's people, newest first, those removed last; and whether there are more."""
-    rows = session.execute(_seats(account_id, wanted).limit(PER_PAGE + 1).offset(page * PER_PAGE)).all()
-    return [Seat(*row) for row in rows[:PER_PAGE]], len(rows) > PER_PAGE
+def seats_of(session: Session, account_id: int, *, wanted: str = "", page: int = 0) -> Piece[Seat]:
+    """Return a page of the account's people, newest first, those removed last."""
+    rows, has_more = piece(session.execute, _seats(account_id, wanted), PER_PAGE, page=page)
+    return Piece([Seat(*row) for row in rows], has_more)
 
 
 def _seats(account_id: int, wanted: str) -> Select[Membership, Invitation | None, DeliveryStatus | None]:

@@ -50,6 +50,17 @@ def newest_notifications(session: Session, user_ids: Collection[int]) -> dict[in
     return dict(session.execute(of).tuples().all())
 
 
+def recent_notifications(session: Session, user_ids: Collection[int], *, since: datetime) -> dict[int, set[int]]:
+    """Return the ids of each person's notifications since then, seen or not."""
+    of = select(Membership.user_id, Notification.id).join(Notification.membership)
+    found: dict[int, set[int]] = {}
+    for user_id, notification_id in session.execute(
+        of.where(Membership.user_id.in_(user_ids), Notification.created_at > since)
+    ):
+        found.setdefault(user_id, set()).add(notification_id)
+    return found
+
+
 def removed_at(session: Session, user_ids: Collection[int]) -> dict[tuple[int, int], datetime]:
     """Return when each person was last removed from each account, by the ids of both."""
     removed = (Membership.user_id.in_(user_ids), Membership.deleted_at.is_not(None))

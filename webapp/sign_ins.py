@@ -4,7 +4,7 @@ from flask import Blueprint, flash, redirect, render_template
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 
-from models import AttemptKind
+from models import AttemptKind, UserSession
 from webapp.access import acting, database, here, needs
 from webapp.errors import answers_on
 from webapp.forms import ChangeForm

@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, timedelta
 
 from sqlalchemy import select
@@ -186,12 +186,16 @@ def tidy_up(story: Story) -> str:
 @contextmanager
 def _breach(membership_id: int) -> Iterator[int]:
     """Damage the data as only a fault could: a deleted membership whose grant nobody closed."""
-    database = Database(settings().database)
-    with database.transaction() as session:
-        membership = session.get_one(Membership, membership_id)
-        membership.status, membership.deleted_at = MembershipStatus.DELETED, now() - timedelta(hours=1)
-        grant = session.scalars(
-            select(Grant).where(Grant.membership_id == membership_id, Grant.revoked_at.is_(None))
-        ).one()
-    yield grant.id
-    database.close()
+    held = select(Grant).where(Grant.membership_id == membership_id, Grant.revoked_at.is_(None))
+    with closing(Database(settings().database)) as database:
+        with database.transaction() as session:
+            membership = session.get_one(Membership, membership_id)
+            membership.status, membership.deleted_at = MembershipStatus.DELETED, now() - timedelta(hours=1)
+            grant_id = session.scalars(held).one().id
+        try:
+            yield grant_id
+        finally:
+            # Where nothing has found it, nothing of it stays.
+            with database.transaction() as session:
+                for left in session.scalars(held):
+                    left.revoked_at = now()

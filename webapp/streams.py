@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 from models import Database, Group, News, NewsKind, Notification, now
 from webapp.display import PLURALS
 from webapp.metrics import STREAM_CLOSED
-from webapp.sight import Sight, newest_notifications, open_sessions, removed_at, sights
-from webapp.visit import SignInFirst
+from webapp.sight import Sight, newest_notifications, open_sessions, recent_notifications, removed_at, sights
 from workflows.notify import unread_count, visible_notifications
-from workflows.refusals import AccessEnded
+from workflows.refusals import AccessEnded, SignInFirst
 from workflows.sign_in import find_session
 
 MOST_AT_ONCE = 100
+# Ids are given out before they are committed: for so long one may turn up among those that were told already.
+LATE = timedelta(seconds=10)
 LONGEST_NUMBER = 19
 
 
@@ -44,11 +45,15 @@ class Told:
 
 @dataclass(eq=False)
 class Reader:
-    """Whoever holds a stream open: their sign-in, what they saw last, and up to where they were told."""
+    """Whoever holds a stream open: their sign-in, what they saw last, and what they were told.
+
+    `told` are the ids, up to `last`, of what was told lately; among them others may still turn up.
+    """
 
     user_id: int
     session_id: int
     last: int
+    told: set[int]
     sight: Sight
 
     def is_concerned(self, news: News) -> bool:
@@ -56,10 +61,33 @@ class Reader:
         return news.user_id == self.user_id or (news.user_id is None and news.account_id in self.sight.groups)
 
 
+class Inbox:
+    """The notifications of some people, at one look."""
+
+    def __init__(self, session: Session, user_ids: Collection[int]) -> None:
+        self.session, self._since = session, now() - LATE
+        self._newest = newest_notifications(session, user_ids)
+        self._recent = recent_notifications(session, user_ids, since=self._since)
+
+    def untold(self, reader: Reader) -> list[Notification]:
+        """Return what a reader was not told of yet, oldest first, and note that they are told now."""
+        newest, recent = self._newest.get(reader.user_id, 0), self._recent.get(reader.user_id, set())
+        fresh: list[Notification] = []
+        if newest > reader.last or recent - reader.told:
+            found = visible_notifications(
+                self.session, reader.user_id, after=reader.last, since=self._since, limit=MOST_AT_ONCE
+            )
+            fresh = [each for each in reversed(found) if each.id not in reader.told]
+        ids = {each.id for each in fresh}
+        reader.last, reader.told = max(reader.last, newest, *ids), recent | ids
+        return fresh
+
+
 def read_on(database: Database, secret: str, after: str) -> Reader:
     """Return the reader whom a cookie's secret stands for, told everything up to notification `after`.
 
-    Where `after` is no number they are told what comes from now on. Raises SignInFirst, AccessEnded.
+    Of what is hardly older than that they may be told again. Where `after` is no number they are told what comes
+    from now on. Raises SignInFirst, AccessEnded.
     """
     with database.reading() as session:
         user_session = find_session(session, secret) if secret else None
@@ -68,9 +96,12 @@ def read_on(database: Database, secret: str, after: str) -> Reader:
         sight = sights(session, [user_session.user_id]).get(user_session.user_id)
         if sight is None:
             raise AccessEnded
-        newest = newest_notifications(session, [user_session.user_id]).get(user_session.user_id, 0)
-    last = min(int(after), newest) if after.isdecimal() and len(after) < LONGEST_NUMBER else newest
-    return Reader(user_session.user_id, user_session.id, last, sight)
+        user_id = user_session.user_id
+        newest = newest_notifications(session, [user_id]).get(user_id, 0)
+        recent = recent_notifications(session, [user_id], since=now() - LATE).get(user_id, set())
+    is_resumed = after.isdecimal() and len(after) < LONGEST_NUMBER
+    last = min(int(after), newest) if is_resumed else newest
+    return Reader(user_id, user_session.id, last, {last} if is_resumed else recent, sight)
 
 
 def look(database: Database, readers: Collection[Reader], news: Collection[News]) -> list[tuple[Reader, list[Told]]]:
@@ -78,7 +109,7 @@ def look(database: Database, readers: Collection[Reader], news: Collection[News]
     with database.reading() as session:
         open_now = open_sessions(session, [each.session_id for each in readers])
         people = {each.user_id for each in readers if each.session_id in open_now}
-        seen, newest = sights(session, people), newest_notifications(session, people)
+        seen, inbox = sights(session, people), Inbox(session, people)
         now_seen = {each: seen.get(each.user_id) if each.session_id in open_now else None for each in readers}
         left = {each.user_id for each, sight in now_seen.items() if _left(each.sight, sight)}
         removals = removed_at(session, left)
@@ -88,7 +119,7 @@ def look(database: Database, readers: Collection[Reader], news: Collection[News]
             if sight is None:
                 told.append((each, [Told("end", since=max(filter(None, gone.values()), default=None))]))
             else:
-                told.append((each, _tell(session, each, sight, news, newest, gone=gone)))
+                told.append((each, _tell(each, sight, news, inbox, gone=gone)))
         return told
 
 
@@ -97,22 +128,13 @@ def _left(before: Sight, after: Sight | None) -> list[int]:
 
 
 def _tell(
-    session: Session,
-    reader: Reader,
-    sight: Sight,
-    news: Collection[News],
-    newest: dict[int, int],
-    *,
-    gone: dict[int, datetime | None],
+    reader: Reader, sight: Sight, news: Collection[News], inbox: Inbox, *, gone: dict[int, datetime | None]
 ) -> list[Told]:
     told = [*_lost(reader.sight, sight, gone), *_heard(reader, sight, news)]
     reader.sight = sight
-    if newest.get(reader.user_id, 0) > reader.last:
-        fresh = visible_notifications(session, reader.user_id, after=reader.last, limit=MOST_AT_ONCE)
-        count = unread_count(session, reader.user_id)
-        told += [_notification(each, count) for each in reversed(fresh)]
-        reader.last = newest[reader.user_id]
-    return told
+    fresh = inbox.untold(reader)
+    count = unread_count(inbox.session, reader.user_id) if fresh else 0
+    return told + [_notification(each, count) for each in fresh]
 
 
 def _lost(before: Sight, after: Sight, gone: dict[int, datetime | None]) -> Iterator[Told]:

@@ -4,7 +4,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import or_, select
 
-from models import Import, ImportStatus, Membership
+from models import Import, ImportStatus, InvitationStatus, Membership
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import LARGEST_ID, Asked, InviteForm, end_of_day
@@ -104,7 +104,8 @@ def cancel(invitation_id: int) -> ResponseReturnValue:
     """Cancel the invitation with everything that was sent for it."""
     with acting() as found:
         invitation = cancel_invitation(found.session, invitation_id, by=found.by)
-    flash(f"The invitation of {invitation.email_typed} is cancelled, and its links are dead.")
+    became = "had expired before" if invitation.status is InvitationStatus.EXPIRED else "is cancelled"
+    flash(f"The invitation of {invitation.email_typed} {became}, and its links are dead.")
     return redirect(url_for(".listed"), 303)
 
 

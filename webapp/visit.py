@@ -10,15 +10,11 @@ from sqlalchemy.orm import Session, contains_eager
 
 from models import Account, Card, CardKind, Membership, MembershipStatus, User, UserSession
 from workflows.permissions import Action, Role, is_in_force, may, permit, role_on
-from workflows.refusals import AccessEnded, Forbidden, NotFound, Refusal
+from workflows.refusals import AccessEnded, Forbidden, NotFound, SignInFirst
 from workflows.sign_in import find_session, is_operator, memberships_of, pending_invitations_of
 
 SECRET = "secret"  # noqa: S105  (the name of a field)
 KINDS = {"leads": CardKind.LEAD, "customers": CardKind.CUSTOMER}
-
-
-class SignInFirst(Refusal):
-    """Sign in first."""
 
 
 @dataclass(frozen=True)

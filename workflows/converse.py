@@ -20,6 +20,7 @@ from models import (
     announce,
     now,
 )
+from models.pieces import Piece, newest
 from workflows.grant import grant, participants
 from workflows.notify import notify
 from workflows.permissions import Action, may, permit, role_on
@@ -28,6 +29,8 @@ from workflows.refusals import NoMailbox, NotAddressable
 from workflows.tend import LONGEST_TEXT, hold, written
 
 STAFF = (Group.ADMIN, Group.MEMBER)
+# Of a conversation so much is read at a time.
+PIECE = 100
 
 
 @dataclass(frozen=True)
@@ -102,17 +105,15 @@ def addressable(session: Session, card: Card, *, by: Membership) -> list[Choice]
     return sorted(choices, key=lambda choice: (not choice.membership.is_guest, choice.membership.display_name))
 
 
-def chat_of(session: Session, card: Card, *, kind: MessageKind = MessageKind.CHAT) -> list[Message]:
-    """Return the card's messages of one kind, oldest first, with authors and addressees."""
+def chat_of(session: Session, card: Card, *, kind: MessageKind = MessageKind.CHAT, before: int = 0) -> Piece[Message]:
+    """Return the card's newest messages of one kind before an id, newest first, with authors and addressees."""
     people = selectinload(Message.addressees).selectinload(Addressee.membership).selectinload(Membership.user)
-    return list(
-        session.scalars(
-            select(Message)
-            .where(Message.card_id == card.id, Message.kind == kind, Message.deleted_at.is_(None))
-            .order_by(Message.id)
-            .options(selectinload(Message.author).selectinload(Membership.user), people)
-        )
+    said = (
+        select(Message)
+        .where(Message.card_id == card.id, Message.kind == kind, Message.deleted_at.is_(None))
+        .options(selectinload(Message.author).selectinload(Membership.user), people)
     )
+    return newest(session.scalars, said, Message.id, PIECE, before=before)
 
 
 def _addressed(session: Session, card: Card, by: Membership, to: Collection[int]) -> Sequence[Membership]:

@@ -1,10 +1,11 @@
 """Write to one person of the account directly, and read what was written (R33, R41)."""
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from models import Group, Membership, Message, MessageKind, NewsKind, announce, now
-from workflows.converse import STAFF
+from models.pieces import Piece, newest
+from workflows.converse import PIECE, STAFF
 from workflows.notify import notify
 from workflows.permissions import Action, is_in_force, permit
 from workflows.refusals import NotFound, NotWritable
@@ -34,7 +35,7 @@ def correspondent(session: Session, membership_id: int, *, by: Membership) -> Me
     """
     permit(session, by, Action.READ_DIRECT)
     other = _other(session, membership_id, by)
-    if not is_reachable(other) and not direct_between(session, by, other):
+    if not is_reachable(other) and not have_written(session, by, other):
         raise NotWritable
     return other
 
@@ -61,12 +62,20 @@ def writable(session: Session, by: Membership) -> list[Membership]:
     return sorted(found, key=lambda each: each.display_name.casefold())
 
 
-def direct_between(session: Session, mine: Membership, theirs: Membership) -> list[Message]:
-    """Return what two people wrote to each other, oldest first."""
+def direct_between(session: Session, mine: Membership, theirs: Membership, *, before: int = 0) -> Piece[Message]:
+    """Return the newest that two people wrote to each other before a message's id, newest first."""
+    return newest(session.scalars, _between(mine, theirs), Message.id, PIECE, before=before)
+
+
+def have_written(session: Session, mine: Membership, theirs: Membership) -> bool:
+    """Return whether either of two people has written to the other."""
+    return bool(session.scalar(select(_between(mine, theirs).exists())))
+
+
+def _between(mine: Membership, theirs: Membership) -> Select[Message]:
     out = (Message.author_id == mine.id) & (Message.recipient_id == theirs.id)
     back = (Message.author_id == theirs.id) & (Message.recipient_id == mine.id)
-    kind = Message.kind == MessageKind.DIRECT
-    return list(session.scalars(select(Message).where(kind, or_(out, back)).order_by(Message.id)))
+    return select(Message).where(Message.kind == MessageKind.DIRECT, or_(out, back))
 
 
 def _other(session: Session, membership_id: int, by: Membership) -> Membership:
@@ -80,4 +89,4 @@ def _other(session: Session, membership_id: int, by: Membership) -> Membership:
 
 
 def _is_known_to_guest(session: Session, other: Membership, by: Membership) -> bool:
-    return not other.is_guest and (is_reachable(other) or bool(direct_between(session, by, other)))
+    return not other.is_guest and (is_reachable(other) or have_written(session, by, other))

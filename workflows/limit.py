@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from models import AuditEvent, Delivery, Event, ImportRow, Invitation, Membership, now, settings
+from models import Delivery, ImportRow, Invitation, Membership, now, settings
 from workflows.refusals import TooMany
 from workflows.turn import take_turn
 
@@ -28,12 +28,9 @@ def hold_to_hour(session: Session, by: Membership) -> None:
 def hold_to_resends(session: Session, invitation: Invitation) -> None:
     """Return if an invitation may be sent once more. Raises TooMany."""
     limit = settings().resends_per_day
-    resent = select(func.count()).where(
-        AuditEvent.account_id == invitation.account_id,
-        AuditEvent.event == Event.INVITATION_RESENT,
-        AuditEvent.object_id == invitation.id,
-        AuditEvent.at > now() - timedelta(days=1),
-    )
+    of = Delivery.invitation_id == invitation.id
+    first = select(func.min(Delivery.id)).where(of).scalar_subquery()
+    resent = select(func.count()).where(of, Delivery.id > first, Delivery.queued_at > now() - timedelta(days=1))
     if session.scalars(resent).one() >= limit:
         raise TooMany(f"This invitation was sent again {limit} times within a day; try again tomorrow.")
 

@@ -1,7 +1,7 @@
 """Put messages into people's notification centers, and tell them by mail when they do not look (R22)."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, contains_eager, selectinload
@@ -50,13 +50,18 @@ def queue_digest(session: Session, membership: Membership) -> None:
     )
 
 
-def visible_notifications(session: Session, user_id: int, *, after: int = 0, limit: int = 100) -> list[Notification]:
-    """Return a person's notifications that they may see now, newest first; all newer than id `after`."""
+def visible_notifications(
+    session: Session, user_id: int, *, after: int = 0, since: datetime | None = None, limit: int = 100
+) -> list[Notification]:
+    """Return a person's notifications that they may see now, newest first: after that id, or made since then."""
+    later = Notification.id > after
+    if since is not None:
+        later |= Notification.created_at > since
     people = selectinload(Notification.message).selectinload(Message.author).selectinload(Membership.user)
     return list(
         session.scalars(
             _visible(user_id)
-            .where(Notification.id > after)
+            .where(later)
             .order_by(Notification.id.desc())
             .limit(limit)
             .options(
@@ -84,9 +89,31 @@ def mark_read(session: Session, notification_id: int, *, user_id: int) -> Notifi
     return own
 
 
+def mark_all_read(
+    session: Session, user_id: int, *, until: int, card_id: int | None = None, author_id: int | None = None
+) -> None:
+    """Mark what the person may see up to notification `until` as read: of a card, of whoever wrote directly, or all."""
+    seen = _visible(user_id).with_only_columns(Notification.id)
+    if card_id is not None:
+        seen = seen.where(Notification.card_id == card_id)
+    if author_id is not None:
+        seen = seen.join(Notification.message).where(Notification.card_id.is_(None), Message.author_id == author_id)
+    unread = update(Notification).where(Notification.id <= until, Notification.read_at.is_(None))
+    session.execute(
+        unread.where(Notification.id.in_(seen.correlate(None))).values(read_at=now()),
+        execution_options={"synchronize_session": False},
+    )
+    announce(session, NewsKind.NOTIFICATION, user_id=user_id)
+
+
 def mute(session: Session, user_id: int) -> None:
     """Send this person no more notification mails. Unsubscribing twice is the same as once."""
-    session.execute(update(User).where(User.id == user_id).values(wants_mail=False))
+    prefer(session, user_id, wants_mail=False)
+
+
+def prefer(session: Session, user_id: int, *, wants_mail: bool) -> None:
+    """Keep whether this person wants to be mailed what they have not read."""
+    session.execute(update(User).where(User.id == user_id).values(wants_mail=wants_mail))
 
 
 def is_in_sight() -> ColumnElement[bool]:

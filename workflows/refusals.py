@@ -19,6 +19,10 @@ class Forbidden(Refusal):
     """You may not do this."""
 
 
+class SignInFirst(Refusal):
+    """Sign in first."""
+
+
 class AccessEnded(Refusal):
     """Your access has ended."""
 

@@ -1,11 +1,10 @@
 """Sign a person in and out. Sessions live in the database, and can be ended one by one or all."""
 
 import secrets
-from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Select, exists, literal, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session, contains_eager
+from sqlalchemy import ColumnElement, Select, exists, literal, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, contains_eager, joinedload
 
 from models import (
     Account,
@@ -125,14 +124,31 @@ def has_nothing_left(user_id: InstrumentedAttribute[int], *held: ColumnElement[b
 
 def pending_invitations_of(session: Session, user_id: int) -> list[Invitation]:
     """Return the invitations that this person could accept now."""
-    mine = acceptable().where(Membership.user_id == user_id)
-    return list(session.scalars(select(Invitation).where(Invitation.id.in_(mine)).order_by(Invitation.id)))
+    mine = select(Invitation).where(Invitation.id.in_(acceptable().where(Membership.user_id == user_id)))
+    account = joinedload(Invitation.membership).joinedload(Membership.account)
+    inviter = joinedload(Invitation.inviter).joinedload(Membership.user)
+    return list(session.scalars(mine.order_by(Invitation.id).options(account, inviter)))
 
 
-def touch(session: Session, seen: Sequence[Membership | UserSession]) -> None:
-    """Note that the person was here, at most every few minutes."""
-    for each in seen:
-        session.execute(update(type(each)).where(type(each).id == each.id).values(seen_at=now()))
+def is_unseen(session: Session, user_session: UserSession, membership: Membership | None) -> bool:
+    """Return whether `touch` would note anything now, so that most requests need not write."""
+    mine = [membership] if membership else memberships_of(session, user_session.user_id)
+    noted = [user_session.seen_at, *(each.seen_at for each in mine)]
+    return any(seen_at is None or seen_at < now() - SEEN_EVERY for seen_at in noted)
+
+
+def touch(session: Session, user_session: UserSession, membership: Membership | None) -> None:
+    """Note that the person was here, at most every few minutes: in the account at hand, else in all of theirs."""
+    at = now()
+    stale = at - SEEN_EVERY
+    mine = Membership.id == membership.id if membership else Membership.user_id == user_session.user_id
+    unseen = or_(Membership.seen_at.is_(None), Membership.seen_at < stale)
+    # Waits for nobody: what somebody else holds at the moment is noted the next time.
+    held = select(Membership.id).where(mine, Membership.is_live(at), unseen)
+    held = held.with_for_update(key_share=True, skip_locked=True).correlate(None)
+    session.execute(update(Membership).where(Membership.id.in_(held)).values(seen_at=at))
+    here = update(UserSession).where(UserSession.id == user_session.id, UserSession.seen_at < stale)
+    session.execute(here.values(seen_at=at))
 
 
 def is_operator(user: User) -> bool:

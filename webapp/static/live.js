@@ -82,11 +82,8 @@ function poll() {
 
 document.addEventListener("click", (event) => {
   // Every link of a thread leads to where all of it is read.
-  for (const link of event.target.closest("a")?.closest(".thread")?.querySelectorAll("a[data-unread]") ?? []) {
-    const form = new FormData();
-    form.set("csrf_token", document.querySelector("[name=csrf_token]").value);
-    navigator.sendBeacon(`/notifications/${link.dataset.notificationId}/read`, form);
-  }
+  const form = event.target.closest("a")?.closest(".thread")?.querySelector("form.read-thread");
+  if (form) navigator.sendBeacon(form.action, new FormData(form));
 });
 for (const end of document.querySelectorAll("[data-bottom]")) end.scrollTop = end.scrollHeight;
 listen();
