@@ -3,7 +3,7 @@
 Anybody may read it, so nothing is counted by which of the two invitation mails it was (R6).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any

@@ -9,11 +9,11 @@ from webapp.access import acting, database, here, needs
 from webapp.errors import answers_on
 from webapp.forms import ChangeForm
 from webapp.origin import known_browser, source
-from webapp.visit import SECRET, Here, SignInFirst
+from webapp.visit import SECRET, Here
 from workflows.activate import change_password
 from workflows.passwords import hash_password, password_matches
 from workflows.permissions import Action
-from workflows.refusals import Refusal, WrongPassword
+from workflows.refusals import Refusal, SignInFirst, WrongPassword
 from workflows.sign_in import credentials, end_own_session, end_sessions, sessions_of
 from workflows.throttle import begin_attempt, refuse, succeed
 
