@@ -40,6 +40,7 @@ bench: $(VENV)/test.stamp
 	$(BIN)/python -m bench.invitations $(if $(SHORT),--count 200 --rounds 1) $(ARGS)
 	$(BIN)/python -m bench.removal $(if $(SHORT),--grants 2000 --rounds 2)
 	$(BIN)/python -m bench.streams $(if $(SHORT),--streams 60 --removals 20)
+	$(BIN)/python -m bench.turns $(if $(SHORT),--count 1000)
 
 # Whether the time of an answer tells who is known.
 alike: $(VENV)/test.stamp
