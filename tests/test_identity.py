@@ -195,7 +195,9 @@ def test_r7_what_only_looks_like_somebody_is_somebody_else_or_nobody(stack: Stac
     signed_in = stack.client().sign_in(like, NEW_PASSWORD).status_code
     asked_in = Admin(stack, stack.account()).invite(like).status_code
 
-    assert (asked, signed_in, asked_in) in ((303, 403, 303), (422, 403, 422))
+    assert (asked, asked_in) in ((303, 303), (422, 422))
+    # Whatever is no address counts as one person, who may have tried too often already.
+    assert signed_in in (403, 429)
     stack.idle()
     assert len(stack.mails_now(nora)) == before
 

@@ -147,7 +147,7 @@ def test_r73_what_fails_past_the_deadline_of_its_kind_is_dead(yard: Yard) -> Non
     dead = yard.ended(yard.want("hurry"))
 
     assert (dead.status, dead.attempts) == (JobStatus.DEAD, 1)
-    assert "Passing" in dead.last_error
+    assert "Lasting" in dead.last_error
     assert yard.effects(dead, Event.DELIVERY_FAILED) == 1
 
 
