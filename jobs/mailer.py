@@ -42,7 +42,7 @@ class MailServerRefusesUs(MailServerAway):
 def send(letter: Letter) -> Outcome:
     """Hand the letter over, and return what the server finally said. Raises MailTrouble while that is open."""
     mail = render(letter)
-    return _speak(lambda connection: connection.send(mail))
+    return _speak(lambda connection: connection.send(mail, letter.sender))
 
 
 def probe() -> None:

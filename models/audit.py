@@ -26,6 +26,8 @@ class Event(StrEnum):
     DELIVERY_SENT = "delivery.sent"
     DELIVERY_FAILED = "delivery.failed"
     DELIVERY_CANCELLED = "delivery.cancelled"
+    DELIVERY_BOUNCED = "delivery.bounced"
+    DELIVERY_DELAYED = "delivery.delayed"
     PASSWORD_SET = "password.set"  # noqa: S105
     SIGNED_IN = "session.started"
     SIGN_IN_REFUSED = "session.refused"

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, now
@@ -28,6 +28,8 @@ class Message(Base):
     author_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     recipient_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     text: Mapped[str] = mapped_column(Text)
+    # The digest of the mail that it was: a mail server that is not sure hands the same mail over again.
+    once: Mapped[str | None] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     edited_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     smtp_ca_file: File = Field(None, description="CA certificates to trust for SMTP; empty: the system's")
     smtp_timeout: float = Field(15, gt=0, le=60, description="Seconds a mail server may take over one answer")
     mail_from: Mailbox = Field("Guestlist <guestlist@localhost.localdomain>", description="Sender of every mail")
+    bounces: bool = Field(
+        True, description="Whether mails have senders of their own, bounce+… at MAIL_FROM's domain, that failures go to"
+    )
     product_name: str = Field("Guestlist", min_length=1, max_length=100, description="Name shown on pages and in mails")
     product_text: str = Field(
         "It keeps leads and customers in one place, and shares single cards with people outside the company.",

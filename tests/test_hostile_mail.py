@@ -5,8 +5,8 @@ import smtplib
 
 import httpx
 import pytest
-
 from jobs.replies import Replies
+
 from tests.filled import guest_on_card
 from tests.inviting import fresh
 from tests.process import until

@@ -51,6 +51,8 @@ class Seat:
     membership: Membership
     invitation: Invitation | None
     mail: DeliveryStatus | None
+    # What the mail server last said of it.
+    words: str | None = None
 
     @property
     def status(self) -> Status:
@@ -66,6 +68,11 @@ class Seat:
             is_late = self.invitation.expires_at <= now()
             return Status.EXPIRED if is_late else BY_MAIL[self.mail or DeliveryStatus.QUEUED]
         return BY_INVITATION.get(self.invitation.status, Status.REMOVED)
+
+    @property
+    def because(self) -> str:
+        """Return the mail server's words, where they are why nobody came."""
+        return (self.words or "") if self.status in {Status.BOUNCED, Status.FAILED} else ""
 
     @property
     def is_pending(self) -> bool:
@@ -84,14 +91,14 @@ def seats_of(session: Session, account_id: int, *, wanted: str = "", page: int =
     return [Seat(*row) for row in rows[:PER_PAGE]], len(rows) > PER_PAGE
 
 
-def _seats(account_id: int, wanted: str) -> Select[Membership, Invitation | None, DeliveryStatus | None]:
+def _seats(account_id: int, wanted: str) -> Select[Membership, Invitation | None, DeliveryStatus | None, str | None]:
     newer, asked, mail = aliased(Membership), aliased(Invitation), aliased(Delivery)
     # Somebody invited again after a removal is shown once, as what they are now.
     last_seat = select(func.max(newer.id)).where(newer.account_id == account_id, newer.user_id == Membership.user_id)
     last_asked = select(func.max(asked.id)).where(asked.membership_id == Membership.id)
     last_mail = select(func.max(mail.id)).where(mail.invitation_id == Invitation.id)
     seats = (
-        select(Membership, Invitation, Delivery.status)
+        select(Membership, Invitation, Delivery.status, Delivery.last_error)
         .join(Membership.user)
         .outerjoin(Invitation, Invitation.id == last_asked.scalar_subquery())
         .outerjoin(Delivery, Delivery.id == last_mail.scalar_subquery())

@@ -23,7 +23,7 @@ from models import (
 )
 from workflows.detect import detect
 from workflows.sign_in import is_operator
-from workflows.tokens import digest, token_for
+from workflows.tokens import bounce_address, digest, token_for
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Letter:
     # Whose list of people shows what becomes of it.
     account_id: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    # Of the envelope, where failures are reported; empty: the From header's.
+    sender: str = ""
     notification_ids: tuple[int, ...] = ()
 
 
@@ -136,7 +138,8 @@ def letter(
 ) -> Letter:
     """Return the letter of a delivery's row."""
     account_id = row.account_id if row.invitation_id else None
-    return Letter(template, row.to_address, row.mail_id, context, account_id, headers or {}, notification_ids)
+    sender = bounce_address(row.id) if settings().bounces else ""
+    return Letter(template, row.to_address, row.mail_id, context, account_id, headers or {}, sender, notification_ids)
 
 
 def _link(

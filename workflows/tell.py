@@ -21,6 +21,8 @@ SENTENCES: dict[Event, str] = {
     Event.DELIVERY_SENT: "A mail was sent to {address}",
     Event.DELIVERY_FAILED: "A mail to {address} could not be delivered{because}",
     Event.DELIVERY_CANCELLED: "{mails} cancelled before being sent{because}",
+    Event.DELIVERY_BOUNCED: "A mail to {address} came back{because}",
+    Event.DELIVERY_DELAYED: "A mail to {address} is late{because}",
     Event.PASSWORD_SET: "A password was set",
     Event.SIGNED_IN: "Somebody signed in",
     Event.SIGN_IN_REFUSED: "Somebody tried to sign in and was refused",
