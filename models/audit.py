@@ -32,6 +32,8 @@ class Event(StrEnum):
     SIGNED_IN = "session.started"
     SIGN_IN_REFUSED = "session.refused"
     SESSIONS_ENDED = "session.ended"
+    END_SET = "end.set"
+    EXTENSION_ASKED = "extension.asked"
     GRANT_MADE = "grant.made"
     GRANT_REVOKED = "grant.revoked"
     ACCESS_REFUSED = "access.refused"

@@ -82,6 +82,10 @@ class InviteForm(Form):
     expires_on: Line = ""
 
 
+class EndForm(Form):
+    expires_on: Line = ""
+
+
 class DeleteForm(Form):
     ids: Ids = []
     confirm: str = ""

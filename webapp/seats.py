@@ -13,6 +13,7 @@ from models import (
     InvitationStatus,
     Membership,
     MembershipStatus,
+    Template,
     User,
     now,
 )
@@ -96,7 +97,9 @@ def _seats(account_id: int, wanted: str) -> Select[Membership, Invitation | None
     # Somebody invited again after a removal is shown once, as what they are now.
     last_seat = select(func.max(newer.id)).where(newer.account_id == account_id, newer.user_id == Membership.user_id)
     last_asked = select(func.max(asked.id)).where(asked.membership_id == Membership.id)
-    last_mail = select(func.max(mail.id)).where(mail.invitation_id == Invitation.id)
+    # A reminder is on its way behind the invitation's own mail, and tells only by coming back.
+    is_news = or_(mail.template.is_distinct_from(Template.REMINDER), mail.status == DeliveryStatus.BOUNCED)
+    last_mail = select(func.max(mail.id)).where(mail.invitation_id == Invitation.id, is_news)
     seats = (
         select(Membership, Invitation, Delivery.status, Delivery.last_error)
         .join(Membership.user)

@@ -102,11 +102,16 @@ def compose_invitation(session: Session, row: Row[Any], *, at: datetime) -> Comp
         "expires_at": row.expires_at,
         "days": max(1, -((at - row.expires_at) // timedelta(days=1))),
     }
+    is_reminder = row.template is Template.REMINDER
+    if is_reminder:
+        context["is_new"] = not found.is_registered
     if found.is_registered:
         link = f"{settings().base_url}/login?next={quote('/notifications', safe='')}"
-        return Composed(letter(row, Template.INVITATION_EXISTING, link=link, **context), Writes((DETECTED,), decision))
+        kind = Template.REMINDER if is_reminder else Template.INVITATION_EXISTING
+        return Composed(letter(row, kind, link=link, **context), Writes((DETECTED,), decision))
     token, linked = _link(session, row, row.user_id, LinkPurpose.ACTIVATE, row.expires_at)
-    new = letter(row, Template.INVITATION_NEW, link=f"{settings().base_url}/activate/{token}", **context)
+    kind = Template.REMINDER if is_reminder else Template.INVITATION_NEW
+    new = letter(row, kind, link=f"{settings().base_url}/activate/{token}", **context)
     return Composed(new, Writes((DETECTED, *linked.statements), {**decision, **linked.bound}))
 
 

@@ -57,7 +57,7 @@ def invite(
     address, wanted = normalise(email), _group(group)
     if ends_at is not None and wanted is not Group.FREE:
         raise EndlessGroup
-    take_turn(session, _mails_to(address), f"invitations by {by.id}")
+    take_turn(session, mails_to(address), f"invitations by {by.id}")
     _hold_to_limits(session, by, address)
     insert_once(session, User, email=address)
     user_id = session.scalars(select(User.id).where(User.email == address)).one()
@@ -81,13 +81,13 @@ def resend_invitation(session: Session, invitation_id: int, *, by: Membership) -
     permit(session, by, Action.INVITE)
     address = _address_of(session, invitation_id, by)
     # Before the lock on the row, as whoever invites does it.
-    take_turn(session, _mails_to(address))
+    take_turn(session, mails_to(address))
     invitation = _lock(session, invitation_id, by)
     if not invitation.is_open or invitation.expires_at <= now():
         raise InvitationClosed
     _hold_to_resends(session, invitation)
     _hold_to_recipient(session, address, apart_from=invitation.id)
-    invitation.expires_at = now() + timedelta(days=settings().invitation_days)
+    invitation.expires_at, invitation.reminded_at = now() + timedelta(days=settings().invitation_days), None
     _post_invitation(session, invitation, to=address)
     record(session, Event.INVITATION_RESENT, invitation.id, by=by)
     return invitation
@@ -159,7 +159,8 @@ def _address_of(session: Session, invitation_id: int, by: Membership) -> str:
     return address
 
 
-def _mails_to(address: str) -> str:
+def mails_to(address: str) -> str:
+    """Return the name of the turn that whoever mails invitations to an address takes."""
     return f"invitations to {address}"
 
 

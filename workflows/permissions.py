@@ -45,6 +45,8 @@ class Action(StrEnum):
     EDIT_CONTACT = "edit_contact"
     DELETE_CARD = "delete_card"
     INVITE = "invite"
+    SET_END = "set_end"
+    ASK_EXTENSION = "ask_extension"
     REMOVE = "remove"
     AUDIT = "audit"
     SWEEP = "sweep"
@@ -79,6 +81,8 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.EDIT_CONTACT: _STAFF,
     Action.DELETE_CARD: _STAFF,
     Action.INVITE: _ADMINS,
+    Action.SET_END: _ADMINS,
+    Action.ASK_EXTENSION: frozenset({Role.GUEST, Role.PARTICIPANT}),
     Action.REMOVE: _ADMINS,
     Action.AUDIT: _ADMINS,
     Action.SWEEP: _ADMINS,
@@ -108,6 +112,8 @@ SENTENCES: dict[Action, str] = {
     Action.EDIT_CONTACT: "create and edit contacts and companies",
     Action.DELETE_CARD: "delete a card",
     Action.INVITE: "see users, invite, resend and cancel",
+    Action.SET_END: "set until when a guest has access",
+    Action.ASK_EXTENSION: "ask for more time than the own end date gives",
     Action.REMOVE: "delete users",
     Action.AUDIT: "read the audit record",
     Action.SWEEP: "run sweeps and repair findings",

@@ -7,15 +7,27 @@ revision = "0006"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+REFERS = "{0}_id BIGINT CONSTRAINT fk_deliveries_{0}_id REFERENCES {1} (id)"
+AUTO = {"sqlite_autoincrement": True}
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("messages") as table:
-        table.add_column(sa.Column("once", sa.String(length=64), nullable=True))
-        table.create_unique_constraint("uq_messages_once", ["once"])
+    # Not by making the tables anew: SQLite would forget which ids they have handed out.
+    op.add_column("messages", sa.Column("once", sa.String(length=64), nullable=True))
+    op.create_index("uq_messages_once", "messages", ["once"], unique=True)
+    op.add_column("invitations", sa.Column("reminded_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("memberships", sa.Column("warned_at", sa.DateTime(timezone=True), nullable=True))
+    op.execute(f"ALTER TABLE deliveries ADD COLUMN {REFERS.format('subject', 'memberships')}")
+    op.execute(f"ALTER TABLE deliveries ADD COLUMN {REFERS.format('sweep', 'sweeps')}")
+    op.create_index("ix_findings_object", "findings", ["check", "object_id"])
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("messages") as table:
-        table.drop_constraint("uq_messages_once", type_="unique")
-        table.drop_column("once")
+    op.drop_index("ix_findings_object", "findings")
+    with op.batch_alter_table("deliveries", table_kwargs=AUTO) as table:
+        table.drop_column("subject_id")
+        table.drop_column("sweep_id")
+    op.drop_column("memberships", "warned_at")
+    op.drop_column("invitations", "reminded_at")
+    op.drop_index("uq_messages_once", "messages")
+    op.drop_column("messages", "once")
