@@ -25,11 +25,11 @@ class Inbox:
     def take(self, sender: str | None, recipients: Sequence[str], content: bytes) -> None:
         """Take one mail in, as it came over the wire; its Return-Path names the sender where the envelope does not.
 
-        Taking the same mail again changes nothing.
+        Taking the same mail again changes nothing. Raises Unreadable.
         """
-        mail = read(content) if any(map(self.knows, recipients)) else None
-        if mail is None:
+        if not any(map(self.knows, recipients)):
             return
+        mail = read(content)
         for each in recipients:
             message_id, delivery_id = message_answered(each), delivery_bounced(each)
             if delivery_id is not None:

@@ -6,6 +6,7 @@ import mailbox
 import os
 import signal
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -15,6 +16,7 @@ from jobs.bell import Bell
 from jobs.broker import connect
 from jobs.inbox import LARGEST_MAIL, Inbox
 from jobs.live import Live
+from jobs.words import Unreadable
 from models import Database, settings
 
 HOST = "127.0.0.1"
@@ -33,7 +35,8 @@ class Keep:
         try:
             await asyncio.to_thread(self._keep, envelope)
             come = (envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or b"")
-            await asyncio.to_thread(self._take, *come)
+            with suppress(Unreadable):
+                await asyncio.to_thread(self._take, *come)
         except OSError as error:
             logger.exception("A mail could not be kept")
             return f"452 4.3.1 Not kept: {error.strerror}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from email.message import Message
 from typing import NamedTuple
 
-from jobs.words import Letter
+from jobs.words import Letter, header
 from models.visible import visible
 
 FAILED, DELAYED = "failed", "delayed"
@@ -33,11 +33,11 @@ def _recipients(mail: Message) -> Iterator[Message]:
 
 
 def _understood(recipient: Message) -> Notice | None:
-    action, status = (str(recipient.get(name, "")).strip().lower() for name in ("Action", "Status"))
+    action, status = (header(recipient, name).lower() for name in ("Action", "Status"))
     if not action:
         action = {"5": FAILED, "4": DELAYED}.get(status[:1], "")
     if action not in (FAILED, DELAYED):
         return None
-    kind, mark, words = str(recipient.get("Diagnostic-Code", "")).partition(";")
+    kind, mark, words = header(recipient, "Diagnostic-Code").partition(";")
     said = " ".join((words if mark else kind).split()) or status
     return Notice(action == FAILED, visible(said))

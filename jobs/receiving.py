@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.inbox import LARGEST_MAIL, Inbox
 from jobs.mailbox import until_told
+from jobs.words import Unreadable
 from models import Database, settings
 from models.logs import begin_log
 from models.settings import Misconfigured
@@ -22,6 +23,7 @@ Open = Callable[[], Database]
 # What a mail server understands: taken, refused for good, try again later.
 TAKEN, REFUSED, LATER = os.EX_OK, os.EX_DATAERR, os.EX_TEMPFAIL
 UNKNOWN = "5.1.1 This address is not one that a mail of ours has named."
+GARBLED = "5.6.0 Nobody can say what the parts of this mail are."
 TOO_LARGE = f"5.3.4 The mail is larger than {LARGEST_MAIL // 1024 // 1024} MB."
 
 
@@ -86,6 +88,8 @@ class Receiver:
         come = (envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or b"")
         try:
             await asyncio.to_thread(self._inbox.take, *come)
+        except Unreadable:
+            return f"554 {GARBLED}"
         except SQLAlchemyError:
             logger.exception("A mail could not be taken in")
             return "451 4.3.0 Not now"
@@ -101,6 +105,8 @@ def _take(opened: Open, sender: str | None, recipients: tuple[str, ...], content
         if not ours:
             return _say(UNKNOWN, REFUSED)
         inbox.take(sender, ours, content)
+    except Unreadable:
+        return _say(GARBLED, REFUSED)
     except (SQLAlchemyError, Misconfigured, OSError) as error:
         # A mail server that is told so keeps the mail.
         return _say(f"4.3.0 Not now: {type(error).__name__}", LATER)

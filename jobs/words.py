@@ -3,7 +3,7 @@
 import re
 from email import message_from_bytes, policy
 from email.errors import MessageError
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from functools import cached_property
 from html.parser import HTMLParser
 
@@ -21,14 +21,27 @@ UNSEEN = ("head", "style", "script", "blockquote")
 BREAKS = ("br", "p", "div", "li", "tr", "h1", "h2", "h3", "hr", "ul", "ol", "table")
 
 
-def read(content: bytes) -> "Letter | None":
-    """Return the mail; None for parts within parts without an end, which are no mail."""
+# What the library meets in mails that keep to no rule, parts within parts without an end among them.
+MALFORMED = (MessageError, LookupError, ValueError, TypeError, AttributeError, RecursionError)
+
+
+class Unreadable(Exception):
+    """Nobody can say what the parts of this mail are."""
+
+
+def read(content: bytes) -> "Letter":
+    """Return the mail, of which all is read that will be asked for. Raises Unreadable."""
     try:
         letter = Letter(message_from_bytes(content, policy=policy.default))
-        _ = letter.parts
-    except (MessageError, RecursionError):
-        return None
+        _ = letter.own_words, letter.attachments
+    except MALFORMED as error:
+        raise Unreadable from error
     return letter
+
+
+def header(mail: Message, name: str) -> str:
+    """Return what a header says, as it stands there; empty where there is none."""
+    return next((str(said).strip() for each, said in mail.raw_items() if each.lower() == name.lower()), "")
 
 
 class Letter:
@@ -40,12 +53,12 @@ class Letter:
     @property
     def id(self) -> str:
         """What its writer's program calls it, if anything."""
-        return self._header("Message-ID")
+        return header(self.mail, "Message-ID")
 
     @property
     def return_path(self) -> str:
         """What a mail server wrote above it; somebody, where it wrote nothing."""
-        return self._header("Return-Path").strip("<>") if "Return-Path" in self.mail else "unknown"
+        return header(self.mail, "Return-Path").strip("<>") if "Return-Path" in self.mail else "unknown"
 
     @cached_property
     def parts(self) -> list[EmailMessage]:
@@ -54,11 +67,11 @@ class Letter:
 
     def is_of_machine(self, sender: str) -> bool:
         """Return whether no person wrote it: an answering machine, a list, or a mail server's notice."""
-        names = {name.lower() for name in self.mail}
+        names = {name.lower() for name, _ in self.mail.raw_items()}
         return (
             sender.strip().lower().partition("@")[0] in NOBODY
-            or self._header("Auto-Submitted").lower() not in ("", "no")
-            or self._header("Precedence").lower() in BULK
+            or header(self.mail, "Auto-Submitted").lower() not in ("", "no")
+            or header(self.mail, "Precedence").lower() in BULK
             or self.mail.get_content_type() == "multipart/report"
             or any(name.startswith("list-") for name in names)
             or any(name.lower() in names for name in OF_MACHINES)
@@ -83,9 +96,6 @@ class Letter:
     def _body(self) -> EmailMessage | None:
         found = self.mail.get_body(("plain", "html"))
         return found if isinstance(found, EmailMessage) else None
-
-    def _header(self, name: str) -> str:
-        return str(self.mail.get(name, "")).strip()
 
 
 class _Sight(HTMLParser):

@@ -8,6 +8,7 @@ from email.message import EmailMessage
 from sqlalchemy import select
 
 from models import AuditEvent, Database, Delivery, DeliveryStatus, Event
+from tests.filled import contact_of, guest_on_card
 from tests.inviting import Admin, fresh
 from tests.mail_server import MailServer
 from tests.mailing import deliver, newest
@@ -67,6 +68,18 @@ def test_r72_an_invitation_that_comes_back_is_bounced_with_the_servers_words(sta
     # What was wrong was mended: the next mail decides.
     admin.resend(nora)
     admin.sees(nora, "sent")
+
+
+def test_r32_who_wrote_to_a_contact_reads_that_it_did_not_arrive(stack: Stack) -> None:
+    _, card, _, browser = guest_on_card(stack)
+    browser.post(f"{card.path}/contact-messages", text="May we come by?")
+    contact = contact_of(stack.database, card).email or ""
+    address = str(stack.mails(contact, template="contact-message")[0]["Return-Path"]).strip("<>")
+    stack.idle()
+    report = REPORT.format(to=address, action="failed", status="5.1.1", words=WORDS).encode()
+    assert pipe(stack, report, "--sender", "", address) == os.EX_OK
+    assert f"did not reach {contact}" in browser.get(card.path).text
+    assert "did not reach" in browser.get("/notifications").text
 
 
 def test_r72_a_late_mail_is_recorded_and_stays_sent(stack: Stack) -> None:

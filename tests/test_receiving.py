@@ -124,6 +124,17 @@ def test_r32_what_is_too_large_or_made_up_is_refused_for_good(place: Place) -> N
     assert answers(stack, card) == []
 
 
+def test_r32_a_mail_that_keeps_to_no_rule_is_read_or_refused(place: Place) -> None:
+    stack, card, _, address = place
+    mail = bytes(answer(address, "All the same.")).replace(b"@client.example>", b".@client.example>", 1)
+    assert pipe(stack, mail, "--sender", "hannah@client.example", address) == os.EX_OK
+    assert answers(stack, card) == ["All the same."]
+    endless = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (each, each) for each in range(3000))
+    assert pipe(stack, endless, "--sender", "hannah@client.example", address) == os.EX_DATAERR
+    garbled = b"Content-Type: application/pdf\nContent-Disposition: attachment; filename*0\n\nx"
+    assert pipe(stack, garbled, "--sender", "hannah@client.example", address) in (os.EX_OK, os.EX_DATAERR)
+
+
 def test_r32_without_the_database_the_mail_server_is_told_to_keep_the_mail(place: Place) -> None:
     stack, card, _, address = place
     away = {"GUESTLIST_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}

@@ -1,6 +1,7 @@
 """A reminder comes once, halfway through an invitation that nobody has answered (R11)."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -90,6 +91,17 @@ def test_r11_sending_again_begins_the_half_anew(database: Database, team: Team, 
     assert remind_all(database) == []
     halve(database, invitation_id)
     assert len(remind_all(database)) == 1
+
+
+def test_r11_looks_at_the_same_moment_remind_once(database: Database, team: Team, server: MailServer) -> None:  # noqa: ARG001
+    for _ in range(5):
+        halve(database, asked(database, team, fresh()))
+    with ThreadPoolExecutor(4) as hosts:
+        queued = [each.result() for each in [hosts.submit(remind_all, database) for _ in range(4)]]
+    with database.reading() as session:
+        reminded = session.scalars(select(Delivery.invitation_id).where(Delivery.template == Template.REMINDER)).all()
+    assert len(reminded) == len(set(reminded)) == 5
+    assert any(queued)
 
 
 def test_r11_nobody_is_reminded_of_a_mail_that_never_came(database: Database, team: Team) -> None:
