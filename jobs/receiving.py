@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 Open = Callable[[], Database]
 # What a mail server understands: taken, refused for good, try again later.
 TAKEN, REFUSED, LATER = os.EX_OK, os.EX_DATAERR, os.EX_TEMPFAIL
+HIGHEST_PORT = 65535
 UNKNOWN = "5.1.1 This address is not one that a mail of ours has named."
 GARBLED = "5.6.0 Nobody can say what the parts of this mail are."
 TOO_LARGE = f"5.3.4 The mail is larger than {LARGEST_MAIL // 1024 // 1024} MB."
@@ -41,7 +42,7 @@ def receive(opened: Open, where: str | None, sender: str | None, recipients: tup
         raise click.UsageError("name the recipients of the mail on standard input, or --lmtp HOST:PORT")
     if where:
         host, _, port = where.rpartition(":")
-        if not (host and port.isdecimal()):
+        if not (host and port.isdecimal() and int(port) <= HIGHEST_PORT):
             raise click.UsageError(f"--lmtp: “{where}” is not HOST:PORT, as in 127.0.0.1:2424")
         begin_log(settings().log_level)
         logging.getLogger("mail").setLevel(logging.WARNING)
