@@ -16,6 +16,8 @@ from jobs.broker import connect
 from jobs.commands import jobs
 from jobs.findings import doctor, sweep, warn
 from jobs.live import Live
+from jobs.preview import mail
+from jobs.receiving import receive
 from models import Database, settings
 from models.formats import shown
 from models.logs import begin_log
@@ -50,7 +52,7 @@ def main() -> None:
         _fail(f"{error.filename or 'system'}: {error.strerror or error}", UNUSABLE)
 
 
-@click.group(commands=[jobs, sweep, doctor], invoke_without_command=True, context_settings=HELP)
+@click.group(commands=[jobs, sweep, doctor, mail, receive], invoke_without_command=True, context_settings=HELP)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Guest access to single CRM cards: invite, grant, notify, revoke, and prove that nothing was left behind."""

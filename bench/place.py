@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 NEVER = "0 0 1 1 *"
 # What each worker process says when it listens.
 READY = "ready for action"
-CRONS = ("SWEEP_ACCESS_CRON", "SWEEP_INVITATIONS_CRON", "SWEEP_WORK_CRON", "EXPIRE_CRON")
+CRONS = ("SWEEP_ACCESS_CRON", "SWEEP_INVITATIONS_CRON", "SWEEP_WORK_CRON", "EXPIRE_CRON", "REMIND_CRON")
 
 
 class Place:

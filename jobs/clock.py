@@ -113,6 +113,7 @@ def _mind_jumps(scheduler: BlockingScheduler) -> None:
 def _schedules(settings: Settings) -> dict[str, tuple[str, Callable[[Session], object]]]:
     return {
         "expire": (settings.expire_cron, lambda session: enqueue(session, "expire")),
+        "remind": (settings.remind_cron, lambda session: enqueue(session, "remind")),
         "purge": (settings.purge_cron, lambda session: enqueue(session, "purge")),
         "sweep-access": (settings.sweep_access_cron, lambda session: begin_sweep(session, kind=SweepKind.ACCESS)),
         "sweep-invitations": (

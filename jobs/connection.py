@@ -112,19 +112,19 @@ class Connection:
         self._backend.get_client()
         self._used_at = time.monotonic()
 
-    def send(self, mail: Message) -> None:
+    def send(self, mail: Message, sender: str = "") -> None:
         """Send, once more on a fresh connection where a reused one broke before the mail was under way."""
         was_open = self.is_open
         self.open()
         try:
-            self._hand_over(mail)
+            self._hand_over(mail, sender)
         except OSError as error:
             client = self._backend.client
             if not was_open or client is None or client.has_handed_over or not is_broken(error):
                 raise
             self.close()
             self.open()
-            self._hand_over(mail)
+            self._hand_over(mail, sender)
 
     def close(self) -> None:
         """Leave without a word: the other side may be gone."""
@@ -132,8 +132,8 @@ class Connection:
         if client is not None:
             client.close()
 
-    def _hand_over(self, mail: Message) -> None:
-        response = mail.send(smtp=self._backend)
+    def _hand_over(self, mail: Message, sender: str) -> None:
+        response = mail.send(smtp=self._backend, mail_from=sender or None)
         if response.refused_recipients:
             raise smtplib.SMTPRecipientsRefused(response.refused_recipients)
         if not response.success:

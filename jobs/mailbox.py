@@ -5,7 +5,8 @@ import logging
 import mailbox
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -13,18 +14,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.bell import Bell
 from jobs.broker import connect
+from jobs.inbox import LARGEST_MAIL, Inbox
 from jobs.live import Live
-from jobs.replies import Replies
+from jobs.words import Unreadable
 from models import Database, settings
 
 HOST = "127.0.0.1"
-LARGEST_MAIL = 10 * 1024 * 1024
 logger = logging.getLogger(__name__)
-Take = Callable[[Sequence[str], bytes], None]
+Take = Callable[[str | None, Sequence[str], bytes], None]
 
 
 class Keep:
-    """Answers 250 only once a mail is on the disk, and an answer to a card's mail on its card."""
+    """Answers 250 only once a mail is on the disk, and what it tells us in the database."""
 
     def __init__(self, directory: Path, take: Take) -> None:
         self._mails = mailbox.Maildir(directory, create=True)
@@ -33,12 +34,14 @@ class Keep:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
         try:
             await asyncio.to_thread(self._keep, envelope)
-            await asyncio.to_thread(self._take, envelope.rcpt_tos, envelope.original_content or b"")
+            come = (envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or b"")
+            with suppress(Unreadable):
+                await asyncio.to_thread(self._take, *come)
         except OSError as error:
             logger.exception("A mail could not be kept")
             return f"452 4.3.1 Not kept: {error.strerror}"
         except SQLAlchemyError:
-            logger.exception("An answer could not be put on its card")
+            logger.exception("A mail could not be taken in")
             return "451 4.3.0 Not now"
         return "250 2.0.0 Kept"
 
@@ -56,7 +59,7 @@ class Keep:
 async def serve(
     directory: Path, port_file: Path, ready: asyncio.Event | None = None, *, take: Take = lambda *_: None
 ) -> None:
-    """Take mails until cancelled, each offered to `take` with its recipients.
+    """Take mails until cancelled, each offered to `take` with its sender and recipients.
 
     The port is in `port_file` as soon as it answers; a restart keeps it if it can.
     """
@@ -93,12 +96,17 @@ async def _main() -> None:
     data.mkdir(parents=True, exist_ok=True)
     database = Database(settings().database)
     database.on_commit(Bell(database, connect(settings().broker), Live(settings().redis)))
-    serving = asyncio.ensure_future(serve(data / "mail", data / "smtp.port", take=Replies(database)))
+    await until_told(serve(data / "mail", data / "smtp.port", take=Inbox(database).take))
+
+
+async def until_told(serving: Coroutine[None, None, None]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    task = asyncio.ensure_future(serving)
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, serving.cancel)
+        loop.add_signal_handler(each, task.cancel)
     try:
-        await serving
+        await task
     except asyncio.CancelledError:
         logger.info("mail server stopped")
 

@@ -7,8 +7,11 @@ import threading
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from emails.message import Message
+
 from jobs.connection import Connection, answer, is_broken
 from jobs.render import render
+from jobs.signing import KeyUnusable, sign
 from models import DeliveryStatus, settings
 from models.spans import span
 from models.visible import visible
@@ -42,14 +45,23 @@ class MailServerRefusesUs(MailServerAway):
 
 def send(letter: Letter) -> Outcome:
     """Hand the letter over, and return what the server finally said. Raises MailTrouble while that is open."""
-    mail = render(letter)
+    mail = _signed(render(letter))
     with span("mail"):
-        return _speak(lambda connection: connection.send(mail))
+        return _speak(lambda connection: connection.send(mail, letter.sender))
 
 
 def probe() -> None:
     """Connect as sending would, and sign in. Raises MailTrouble."""
+    _signed(Message(text="."))
     _speak(Connection.open)
+
+
+def _signed(mail: Message) -> Message:
+    try:
+        return sign(mail)
+    except KeyUnusable as error:
+        logger.exception("no mail can be signed, all mail waits")
+        raise MailServerRefusesUs(str(error)) from error
 
 
 def hang_up() -> None:

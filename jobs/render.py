@@ -89,8 +89,13 @@ def excerpt(text: str, longest: int = 280) -> str:
 
 
 def moment(at: datetime) -> str:
-    """Return a moment as people read it, in UTC."""
-    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+    """Return a moment as people read it, in its own time zone."""
+    return f"{day(at)}, {at:%H:%M %Z}"
+
+
+def day(at: datetime) -> str:
+    """Return a day as people read it."""
+    return f"{at.day} {at:%B %Y}"
 
 
 def _flatten(_: object, mail: MIMEMultipart) -> None:
@@ -115,6 +120,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    filters: dict[str, Callable[..., str]] = {"name": as_name, "excerpt": excerpt, "moment": moment}
+    filters: dict[str, Callable[..., str]] = {"name": as_name, "excerpt": excerpt, "moment": moment, "day": day}
     made.filters.update(filters)
     return made

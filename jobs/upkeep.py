@@ -1,4 +1,4 @@
-"""Actors that the clock wants: expire what is past its time, sweep, and forget what is long done."""
+"""Actors that the clock wants: expire what is past its time, remind, sweep, and forget what is long done."""
 
 from datetime import timedelta
 
@@ -7,7 +7,9 @@ from sqlalchemy.orm import Session
 from jobs.durable import Again, durable
 from workflows.expire import expire as expire_batch
 from workflows.purge import purge_jobs, purge_lists
+from workflows.remind import remind as remind_batch
 from workflows.sweep import run_sweep
+from workflows.warn import warn as warn_batch
 
 
 # The next tick brings the next of these.
@@ -15,6 +17,13 @@ from workflows.sweep import run_sweep
 def expire(session: Session) -> type[Again] | None:
     """Expire one batch of what is past its time."""
     return Again if expire_batch(session) else None
+
+
+@durable(within=timedelta(hours=1))
+def remind(session: Session) -> type[Again] | None:
+    """Queue one batch each of the reminders and the warnings that are due."""
+    is_more = (remind_batch(session), warn_batch(session))
+    return Again if any(is_more) else None
 
 
 @durable(within=timedelta(hours=1))

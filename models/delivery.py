@@ -24,6 +24,9 @@ class Template(StrEnum):
     INVITATION_NEW = "invitation-new"
     INVITATION_EXISTING = "invitation-existing"
     NOTIFICATION = "notification"
+    REMINDER = "reminder"
+    ACCESS_ENDING = "access-ending"
+    FINDINGS = "findings"
     PASSWORD_RESET = "password-reset"  # noqa: S105
     PASSWORD_CHANGED = "password-changed"  # noqa: S105
     CONTACT_MESSAGE = "contact-message"
@@ -57,9 +60,12 @@ class Delivery(Base):
     template: Mapped[Template | None]
     to_address: Mapped[str] = mapped_column(String(254), index=True)
     membership_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"), index=True)
+    # Whom it is about, where that is not (only) its reader.
+    subject_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"))
     invitation_id: Mapped[int | None] = mapped_column(ForeignKey("invitations.id"), index=True)
     card_id: Mapped[int | None] = mapped_column(ForeignKey("cards.id"))
     message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))
+    sweep_id: Mapped[int | None] = mapped_column(ForeignKey("sweeps.id"))
     mail_id: Mapped[str] = mapped_column(String(255), unique=True)
     status: Mapped[DeliveryStatus] = mapped_column(default=DeliveryStatus.QUEUED)
     queued_at: Mapped[datetime] = mapped_column(default=now)

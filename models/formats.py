@@ -147,6 +147,8 @@ def wish(field: FieldInfo) -> str:
     """Return what a number, a choice or a text of limited length has to be."""
     if get_origin(field.annotation) is Literal:
         return f"must be one of {', '.join(get_args(field.annotation))}"
+    if field.annotation is bool:
+        return "must be true or false"
     if field.annotation not in KINDS:
         return f"must have {_limit(field, 'min_length') or 0} to {_limit(field, 'max_length')} characters"
     above, least, most = (_limit(field, name) for name in ("gt", "ge", "le"))

@@ -39,6 +39,8 @@ class Invitation(Base):
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    # Set with the reminder's mail, and emptied when the invitation is sent again (R11).
+    reminded_at: Mapped[datetime | None]
     # The decision record of R3. Operators alone see it (R6).
     was_registered: Mapped[bool | None]
     detection_reason: Mapped[str | None] = mapped_column(String(200))

@@ -53,6 +53,8 @@ class Membership(Base):
     sponsor_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     removal_id: Mapped[int | None] = mapped_column(ForeignKey("removals.id"), index=True)
     ends_at: Mapped[datetime | None]
+    # Set with the mails that warn of this end, and emptied when it is moved (R14).
+    warned_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     activated_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]

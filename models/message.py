@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, now
@@ -20,7 +20,10 @@ class Message(Base):
     """One message. It outlives its author's access, under their name (R55). A contact's reply has no author."""
 
     __tablename__ = "messages"
-    __table_args__ = (Index("ix_messages_card", "card_id", "id"),)
+    __table_args__ = (
+        Index("ix_messages_card", "card_id", "id"),
+        Index("uq_messages_once", "once", unique=True),
+    )
 
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
     kind: Mapped[MessageKind]
@@ -28,6 +31,8 @@ class Message(Base):
     author_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     recipient_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     text: Mapped[str] = mapped_column(Text)
+    # The digest of the mail that it was: a mail server that is not sure hands the same mail over again.
+    once: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(default=now)
     deleted_at: Mapped[datetime | None]
 

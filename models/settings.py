@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     smtp_ca_file: File = Field(None, description="CA certificates to trust for SMTP; empty: the system's")
     smtp_timeout: float = Field(15, gt=0, le=60, description="Seconds a mail server may take over one answer")
     mail_from: Mailbox = Field("Guestlist <guestlist@localhost.localdomain>", description="Sender of every mail")
+    dkim_key_file: File = Field(None, description="Private key that signs mails (DKIM); empty: the mail server signs")
+    dkim_selector: str = Field("guestlist", min_length=1, max_length=63, description="Name of that key in the DNS")
+    bounces: bool = Field(
+        True, description="Whether mails have senders of their own, bounce+… at MAIL_FROM's domain, that failures go to"
+    )
     product_name: str = Field("Guestlist", min_length=1, max_length=100, description="Name shown on pages and in mails")
     product_text: str = Field(
         "It keeps leads and customers in one place, and shares single cards with people outside the company.",
@@ -108,6 +113,8 @@ class Settings(BaseSettings):
     sweep_work_cron: str = Field("*/10 * * * *", description="When to sweep jobs, deliveries and removals")
     purge_cron: str = Field("20 3 * * *", description="When to forget jobs that are long done")
     expire_cron: str = Field("* * * * *", description="When to expire what is past its time")
+    remind_cron: str = Field("*/5 * * * *", description="When to remind of invitations and warn of end dates")
+    end_warning_days: int = Field(7, ge=1, le=60, description="Days before a guest's end date that warnings are mailed")
     sweep_repair: Names = Field([], description="Checks to mend without asking, by commas")
     sweep_grace_minutes: int = Field(10, ge=0, description="Minutes that work in progress is left alone by sweeps")
     dormant_days: int = Field(90, ge=1, description="Days without grant and activity after which a guest is reported")

@@ -47,6 +47,7 @@ class Finding(Base):
     """One breach of one invariant, with the evidence, and what became of it."""
 
     __tablename__ = "findings"
+    __table_args__ = (Index("ix_findings_object", "check", "object_id"),)
 
     sweep_id: Mapped[int] = mapped_column(ForeignKey("sweeps.id"), index=True)
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"), index=True)

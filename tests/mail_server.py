@@ -40,6 +40,8 @@ class MailServer:
     def __init__(self) -> None:
         self.says: dict[str, list[str]] = {}
         self.mails: list[EmailMessage] = []
+        self.senders: list[str] = []
+        self.contents: list[bytes] = []
         self.connections = 0
         self.port = 0
 
@@ -65,6 +67,8 @@ class MailServer:
     async def handle_DATA(self, server: SMTP, _: Session, envelope: Envelope) -> str:  # noqa: N802
         answer = self.answer("DATA") or "250 OK"
         if answer == DROP or answer.startswith("250"):
+            self.contents.append(envelope.original_content)
+            self.senders.append(envelope.mail_from)
             self.mails.append(email.message_from_bytes(envelope.content, policy=policy.default))
         if answer == DROP:
             server.transport.abort()

@@ -6,7 +6,8 @@ import smtplib
 import httpx
 import pytest
 
-from jobs.replies import Replies
+from jobs.inbox import Inbox
+from jobs.words import Unreadable
 from tests.filled import guest_on_card
 from tests.inviting import fresh
 from tests.process import until
@@ -60,7 +61,8 @@ def test_r32_an_answer_in_an_odd_charset_is_kept_or_left_alone(stack: Stack) -> 
     for text in (b"\\u0000\\u0020", b"\\u0000\\ud800 Odd words"):
         send(stack, b"Content-Type: text/plain; charset=unicode_escape\r\n\r\n" + text, address)
 
-    Replies(stack.database)([address], nested(3000))
+    with pytest.raises(Unreadable):
+        Inbox(stack.database).take("mallory@client.example", [address], nested(3000))
 
     until(lambda: "Odd words" in browser.get(card.path).text)
     assert browser.get(card.path).text.count("Contact</strong>") == 1, "an answer of nothing is none"

@@ -115,7 +115,8 @@ class World:
 
     def _path(self, visitor: str, route: Route, things: Things, slug: str) -> str:
         values: dict[str, Any] = {**things.ids, "slug": slug, "kind": "leads", "token": "no-such-token"}
-        values["membership_id"] = things.guest_id if route.endpoint.startswith("talk.") else things.colleague_id
+        is_of_guests = route.endpoint.startswith(("talk.", "ends."))
+        values["membership_id"] = things.guest_id if is_of_guests else things.colleague_id
         values |= {"sort": route.sort, "known_id": things.ids.get(SORTS.get(route.sort, ""))}
         if "name" in route.arguments:
             values["name"] = self.mail

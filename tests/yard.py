@@ -22,6 +22,7 @@ HURRY = {
     "job_pause_seconds": 0.1,
     "job_lease_seconds": 5,
     "relay_seconds": 0.1,
+    "remind_cron": NEVER,
     **dict.fromkeys(("sweep_access_cron", "sweep_invitations_cron", "sweep_work_cron", "expire_cron"), NEVER),
 }
 # In milliseconds.

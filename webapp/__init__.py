@@ -25,6 +25,7 @@ PAGES = (
     "contacts",
     "dev",
     "direct",
+    "ends",
     "health",
     "imports",
     "notifications",

@@ -109,6 +109,10 @@ class InviteForm(Form):
         return {name: value for name, value in given.items() if value != ""}
 
 
+class EndForm(Form):
+    expires_on: Line = ""
+
+
 class DeleteForm(Form):
     ids: Ids = []
     confirm: Annotated[bool, BeforeValidator(lambda typed: typed or False)] = False

@@ -13,6 +13,7 @@ from models import (
     InvitationStatus,
     Membership,
     MembershipStatus,
+    Template,
     User,
     now,
 )
@@ -52,6 +53,8 @@ class Seat:
     membership: Membership
     invitation: Invitation | None
     mail: DeliveryStatus | None
+    # What the mail server last said of it.
+    words: str | None = None
 
     @property
     def status(self) -> Status:
@@ -67,6 +70,11 @@ class Seat:
             is_late = self.invitation.expires_at <= now()
             return Status.EXPIRED if is_late else BY_MAIL[self.mail or DeliveryStatus.QUEUED]
         return BY_INVITATION.get(self.invitation.status, Status.REMOVED)
+
+    @property
+    def because(self) -> str:
+        """Return the mail server's words, where they are why nobody came."""
+        return (self.words or "") if self.status in {Status.BOUNCED, Status.FAILED} else ""
 
     @property
     def is_pending(self) -> bool:
@@ -85,15 +93,17 @@ def seats_of(session: Session, account_id: int, *, wanted: str = "", page: int =
     return Piece([Seat(*row) for row in rows], has_more)
 
 
-def _seats(account_id: int, wanted: str) -> Select[Membership, Invitation | None, DeliveryStatus | None]:
+def _seats(account_id: int, wanted: str) -> Select[Membership, Invitation | None, DeliveryStatus | None, str | None]:
     newer, asked, mail = aliased(Membership), aliased(Invitation), aliased(Delivery)
     # Somebody who came back after a removal is shown once, as what they are now.
     own = select(newer.id).where(newer.account_id == account_id, newer.user_id == Membership.user_id)
     last_seat = own.order_by(newer.status == MembershipStatus.DELETED, newer.id.desc()).limit(1)
     last_asked = select(func.max(asked.id)).where(asked.membership_id == Membership.id)
-    last_mail = select(func.max(mail.id)).where(mail.invitation_id == Invitation.id)
+    # A reminder is on its way behind the invitation's own mail, and tells only by coming back.
+    is_news = or_(mail.template.is_distinct_from(Template.REMINDER), mail.status == DeliveryStatus.BOUNCED)
+    last_mail = select(func.max(mail.id)).where(mail.invitation_id == Invitation.id, is_news)
     seats = (
-        select(Membership, Invitation, Delivery.status)
+        select(Membership, Invitation, Delivery.status, Delivery.last_error)
         .join(Membership.user)
         .outerjoin(Invitation, Invitation.id == last_asked.scalar_subquery())
         .outerjoin(Delivery, Delivery.id == last_mail.scalar_subquery())

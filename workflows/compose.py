@@ -23,7 +23,7 @@ from models import (
 )
 from workflows.detect import detect
 from workflows.sign_in import is_operator
-from workflows.tokens import digest, token_for
+from workflows.tokens import bounce_address, digest, token_for
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Letter:
     # Whose list of people shows what becomes of it.
     account_id: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    # Of the envelope, where failures are reported; empty: the From header's.
+    sender: str = ""
     notification_ids: tuple[int, ...] = ()
 
 
@@ -102,11 +104,16 @@ def compose_invitation(session: Session, row: Row[Any], *, at: datetime) -> Comp
         "expires_at": row.expires_at,
         "days": max(1, -((at - row.expires_at) // timedelta(days=1))),
     }
+    is_reminder = row.template is Template.REMINDER
+    if is_reminder:
+        context["is_new"] = not found.is_registered
     if found.is_registered:
         link = f"{settings().base_url}/login?next={quote('/notifications', safe='')}"
-        return Composed(letter(row, Template.INVITATION_EXISTING, link=link, **context), Writes((DETECTED,), decision))
+        kind = Template.REMINDER if is_reminder else Template.INVITATION_EXISTING
+        return Composed(letter(row, kind, link=link, **context), Writes((DETECTED,), decision))
     token, linked = _link(session, row, row.user_id, LinkPurpose.ACTIVATE, row.expires_at)
-    new = letter(row, Template.INVITATION_NEW, link=f"{settings().base_url}/activate/{token}", **context)
+    kind = Template.REMINDER if is_reminder else Template.INVITATION_NEW
+    new = letter(row, kind, link=f"{settings().base_url}/activate/{token}", **context)
     return Composed(new, Writes((DETECTED, *linked.statements), {**decision, **linked.bound}))
 
 
@@ -146,7 +153,8 @@ def letter(
 ) -> Letter:
     """Return the letter of a delivery's row."""
     account_id = row.account_id if row.invitation_id else None
-    return Letter(template, row.to_address, row.mail_id, context, account_id, headers or {}, notification_ids)
+    sender = bounce_address(row.id) if settings().bounces else ""
+    return Letter(template, row.to_address, row.mail_id, context, account_id, headers or {}, sender, notification_ids)
 
 
 def _link(

@@ -31,6 +31,7 @@ from models import (
     write,
 )
 from models.base import UTCDateTime
+from workflows.alarm import compose_findings
 from workflows.compose import (
     Composed,
     Letter,
@@ -41,6 +42,7 @@ from workflows.compose import (
     shown_name,
 )
 from workflows.digest import compose_contact_message, compose_digest
+from workflows.warn import compose_ending
 
 LONGEST_ERROR = 500
 OPEN = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
@@ -49,6 +51,8 @@ COMPOSERS = {
     Template.PASSWORD_CHANGED: compose_changed,
     Template.NOTIFICATION: compose_digest,
     Template.CONTACT_MESSAGE: compose_contact_message,
+    Template.ACCESS_ENDING: compose_ending,
+    Template.FINDINGS: compose_findings,
 }
 
 
@@ -73,12 +77,15 @@ _AT: Any = bindparam("at", type_=UTCDateTime)
 _BECOMES: Any = bindparam("becomes", type_=Delivery.__table__.c.status.type)
 _Inviter = aliased(Membership)
 _InviterUser = aliased(User)
+# A reminder of what was sent again since.
+_is_late = and_(Delivery.template == Template.REMINDER, Invitation.reminded_at.is_(None))
 # Made once, and one statement for all: nearly every mail is an invitation, and this is their hot path.
 FOUND = (
     select(
         Delivery.id,
         Delivery.account_id,
         Delivery.status,
+        Delivery.template,
         Delivery.sending_at,
         Delivery.to_address,
         Delivery.mail_id,
@@ -95,6 +102,7 @@ FOUND = (
             (Invitation.status != InvitationStatus.PENDING, "the invitation is closed"),
             (Invitation.expires_at <= _AT, "the invitation is past its time"),
             (~Membership.is_wanted(_AT), "the person was removed"),
+            (_is_late, "the invitation was sent again"),
             (User.email != Delivery.to_address, "nobody has this address any more"),
             (Account.closed_at.is_not(None), "the account is closed"),
             (~_Inviter.is_live(_AT), "the inviter was removed"),

@@ -113,7 +113,7 @@ def resend_invitation(session: Session, invitation_id: int, *, by: Membership) -
         raise InvitationClosed
     hold_to_resends(session, invitation)
     hold_to_recipient(session, address, apart_from=invitation.id)
-    invitation.expires_at = now() + timedelta(days=settings().invitation_days)
+    invitation.expires_at, invitation.reminded_at = now() + timedelta(days=settings().invitation_days), None
     _post_invitation(session, invitation, to=address)
     record(session, Event.INVITATION_RESENT, invitation.id, by=by)
     return invitation

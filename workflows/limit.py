@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from models import Delivery, ImportRow, Invitation, Membership, now, settings
+from models import Delivery, ImportRow, Invitation, Membership, Template, now, settings
 from workflows.refusals import TooMany
 from workflows.turn import take_turn
 
@@ -28,7 +28,8 @@ def hold_to_hour(session: Session, by: Membership) -> None:
 def hold_to_resends(session: Session, invitation: Invitation) -> None:
     """Return if an invitation may be sent once more. Raises TooMany."""
     limit = settings().resends_per_day
-    of = Delivery.invitation_id == invitation.id
+    # Templates are chosen at the moment of sending; only a reminder is known as one from the start.
+    of = (Delivery.invitation_id == invitation.id) & Delivery.template.is_distinct_from(Template.REMINDER)
     first = select(func.min(Delivery.id)).where(of).scalar_subquery()
     resent = select(func.count()).where(of, Delivery.id > first, Delivery.queued_at > now() - timedelta(days=1))
     if session.scalars(resent).one() >= limit:

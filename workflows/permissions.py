@@ -46,6 +46,8 @@ class Action(StrEnum):
     EDIT_CONTACT = "edit_contact"
     DELETE_CARD = "delete_card"
     INVITE = "invite"
+    SET_END = "set_end"
+    ASK_EXTENSION = "ask_extension"
     REMOVE = "remove"
     AUDIT = "audit"
     SWEEP = "sweep"
@@ -81,6 +83,8 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.EDIT_CONTACT: _STAFF,
     Action.DELETE_CARD: _STAFF,
     Action.INVITE: _ADMINS,
+    Action.SET_END: _ADMINS,
+    Action.ASK_EXTENSION: frozenset({Role.GUEST, Role.PARTICIPANT}),
     Action.REMOVE: _ADMINS,
     Action.AUDIT: _ADMINS,
     Action.SWEEP: _ADMINS,
@@ -111,6 +115,8 @@ SENTENCES: dict[Action, str] = {
     Action.EDIT_CONTACT: "create and edit contacts and companies",
     Action.DELETE_CARD: "delete a card",
     Action.INVITE: "see users, invite, resend and cancel",
+    Action.SET_END: "set until when a guest has access",
+    Action.ASK_EXTENSION: "ask for more time than the own end date gives",
     Action.REMOVE: "delete users, and undo that",
     Action.AUDIT: "read the audit record",
     Action.SWEEP: "run sweeps and repair findings",

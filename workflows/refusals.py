@@ -125,6 +125,18 @@ class AlreadyInvited(Conflict):
     """{0} has already been invited to this account; the invitation is waiting for an answer."""
 
 
+class AlreadyEnded(Conflict):
+    """The access of {0} has ended already; invite them again."""
+
+
+class NoEnd(Conflict):
+    """Your access has no end date."""
+
+
+class AlreadyAsked(Conflict):
+    """{0} was asked already, less than a day ago."""
+
+
 class InvitationClosed(Conflict):
     """This invitation is no longer open."""
 

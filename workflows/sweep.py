@@ -8,6 +8,7 @@ from sqlalchemy import Select, func, insert, select
 from sqlalchemy.orm import Session, selectinload
 
 from models import Database, Event, Finding, Membership, Sweep, SweepKind, enqueue, now, record, settings
+from workflows.alarm import alarm
 from workflows.checks import CHECKS, Check, evidence
 from workflows.permissions import Action, permit
 from workflows.refusals import NotFound
@@ -48,6 +49,7 @@ def run_sweep(session: Session, sweep_id: int) -> bool:
             return True
         _finish(session, sweep)
         session.flush()
+        alarm(session, sweep)
     return bool(settings().sweep_repair) and repair_all(session, sweep.id, checks=settings().sweep_repair)
 
 

@@ -10,7 +10,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from models import LinkPurpose, settings
 
 LONGEST_SIGNED = 200
-REPLY = re.compile(r"reply\+(?P<id>[0-9]{1,18})\.(?P<mark>[0-9a-f]{32})@.+")
+MARKED = re.compile(r"(?P<kind>reply|bounce)\+(?P<id>[0-9]{1,18})\.(?P<mark>[0-9a-f]{32})@.+")
 
 
 def token_for(purpose: LinkPurpose, mail_id: str) -> str:
@@ -42,20 +42,38 @@ def read_unsubscribe(token: str) -> int | None:
 
 def reply_address(message_id: int) -> str:
     """Return the address at which a contact answers one message (R32). Nobody can make one up."""
-    return f"reply+{message_id}.{_reply_mark(message_id)}@{settings().mail_domain}"
+    return _marked("reply", message_id)
 
 
 def message_answered(address: str) -> int | None:
     """Return the id of the message that mail to this address answers; None for an address that is not ours."""
-    found = REPLY.fullmatch(address.lower())
-    if found is None or not hmac.compare_digest(found["mark"], _reply_mark(int(found["id"]))):
+    return _id_in("reply", address)
+
+
+def bounce_address(delivery_id: int) -> str:
+    """Return the address to which mail servers report that they could not deliver one mail (R72)."""
+    return _marked("bounce", delivery_id)
+
+
+def delivery_bounced(address: str) -> int | None:
+    """Return the id of the delivery that a notice to this address is about; None for an address that is not ours."""
+    return _id_in("bounce", address)
+
+
+def _marked(kind: str, row_id: int) -> str:
+    return f"{kind}+{row_id}.{_mark(kind, row_id)}@{settings().mail_domain}"
+
+
+def _id_in(kind: str, address: str) -> int | None:
+    found = MARKED.fullmatch(address.lower())
+    if found is None or found["kind"] != kind:
         return None
-    return int(found["id"])
+    return int(found["id"]) if hmac.compare_digest(found["mark"], _mark(kind, int(found["id"]))) else None
 
 
-def _reply_mark(message_id: int) -> str:
+def _mark(kind: str, row_id: int) -> str:
     # Mail programs may change the case of an address, and cut it at 64 characters.
-    return hmac.digest(settings().key, f"reply\0{message_id}".encode(), hashlib.sha256).hex()[:32]
+    return hmac.digest(settings().key, f"{kind}\0{row_id}".encode(), hashlib.sha256).hex()[:32]
 
 
 def _unsubscribe() -> URLSafeSerializer:
