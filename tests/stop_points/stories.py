@@ -13,11 +13,13 @@ from models import (
     Contact,
     Database,
     Delivery,
+    DeliveryStatus,
     Job,
     JobStatus,
     LinkPurpose,
     Membership,
     Template,
+    enqueue,
     now,
 )
 from tests.importing import listed
@@ -144,6 +146,17 @@ def delivering(database: Database) -> Act:
     return act
 
 
+def reminding(database: Database) -> Act:
+    team = make_team(database)
+    guest = make_guest(database, team)
+    with database.transaction() as session:
+        session.get_one(Membership, guest.membership_id).ends_at = now() + MUCH_LATER
+        invitation_to(session, team, NEW).expires_at = now() + MUCH_LATER
+        session.execute(update(Delivery).values(status=DeliveryStatus.SENT, ended_at=now()))
+        session.execute(update(Job).values(status=JobStatus.DONE, ring_at=None, finished_at=now()))
+    return lambda session: enqueue(session, "remind")
+
+
 STORIES: dict[str, Callable[[Database], Act]] = {
     "invite": inviting,
     "import a list": importing,
@@ -156,6 +169,7 @@ STORIES: dict[str, Callable[[Database], Act]] = {
     "invite and restore": restoring,
     "sweep and repair": repairing,
     "write, and deliver": delivering,
+    "remind and warn": reminding,
 }
 
 
