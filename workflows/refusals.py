@@ -27,6 +27,10 @@ class AccessEnded(Refusal):
     """Your access has ended."""
 
 
+class SignedOut(AccessEnded):
+    """You were signed out here. Sign in again to go on."""
+
+
 class NotFound(Refusal):
     """There is nothing here that you can open."""
 
