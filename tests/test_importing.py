@@ -134,6 +134,17 @@ def test_r12_the_last_list_is_meant_where_none_is_named(stack: Stack) -> None:
     assert stack.mails(nora)
 
 
+@pytest.mark.parametrize("typed", ["no", "off", "perhaps", "false", "0", "-1", "9" * 19, "1; 2"])
+def test_r12_nothing_but_a_yes_or_its_number_confirms_a_list(stack: Stack, typed: str) -> None:
+    admin = Importer(stack, stack.account())
+    path = admin.check(people(fresh()))
+
+    answer = admin.browser.post(f"{admin.page}/import", confirm=typed)
+
+    assert answer.status_code == 422
+    assert admin.status(path) == "checked"
+
+
 def test_r8_who_is_there_or_comes_twice_is_told_at_their_row(stack: Stack) -> None:
     admin = Importer(stack, team := stack.account())
     nora, ole = fresh("nora"), fresh("ole")
