@@ -153,6 +153,10 @@ class JustRevoked(Conflict):
     """{0} was removed from this card at the same moment. Send the message again if you mean to give access anew."""
 
 
+class JustRemoved(Conflict):
+    """{0} was removed from this account after this list was confirmed. Invite them again if you mean to."""
+
+
 class LastAdmin(Conflict):
     """An account keeps at least one admin."""
 
