@@ -6,16 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
-from models import Card, Database, Link, LinkPurpose, Membership, Removal, UserSession, now
-from tests.people import Lead, Person, Team, make_card, make_guest
-from tests.rows import mail_link, sign_in
+from models import Card, Database, Invitation, Link, LinkPurpose, Membership, Removal, UserSession, now
+from tests.people import Lead, Person, Team, make_card, make_guest, make_team
+from tests.rows import invitation_to, mail_link, sign_in
 from workflows.activate import reset_password
 from workflows.cascade import advance_removal
+from workflows.close import expire_invitations
 from workflows.converse import say
 from workflows.correspond import is_reachable, write_direct
+from workflows.invite import cancel_invitation
 from workflows.receipt import write_receipt
 from workflows.refusals import NotWritable
 from workflows.revoke import preview_removal, remove
@@ -47,6 +49,35 @@ def test_r54_an_operator_stays_signed_in_without_an_account(
         ]
         assert session.scalars(select(Link.user_id).where(Link.revoked_at.is_(None))).all() == [operator.user_id]
         assert session.get_one(Removal, removal.id).ended["sessions"]["rows"] == 1
+    assert sweep_now(database).findings == []
+
+
+@pytest.mark.parametrize("end", ["cancelled", "expired"])
+def test_r53_who_stayed_signed_in_for_an_invitation_alone_is_signed_out_with_it(
+    database: Database, team: Team, end: str
+) -> None:
+    elsewhere, guest = make_team(database), make_guest(database, team)
+    with database.transaction() as session:
+        sign_in(session, guest.user_id)
+        mail_link(session, guest.user_id, LinkPurpose.RESET)
+        invitation = invitation_to(session, elsewhere, guest.email)
+    with database.transaction() as session:
+        by = session.get_one(Membership, team.admin.membership_id)
+        removal = remove(session, [guest.membership_id], by=by)
+    with database.transaction() as session:
+        assert not advance_removal(session, removal.id)
+    with database.transaction() as session:
+        # The invitation is a way in still, and a sign-in is worth something.
+        assert open_ends(session, guest) == (1, 1)
+        if end == "cancelled":
+            cancel_invitation(session, invitation.id, by=session.get_one(Membership, elsewhere.admin.membership_id))
+        else:
+            session.get_one(Invitation, invitation.id).expires_at = now() - timedelta(hours=1)
+            session.flush()
+            expire_invitations(session)
+
+    with database.reading() as session:
+        assert open_ends(session, guest) == (0, 0)
     assert sweep_now(database).findings == []
 
 
@@ -141,3 +172,12 @@ def counted(database: Database) -> Iterator[list[str]]:
 def give(session: Session, team: Team, guests: Sequence[Person], card: Lead) -> None:
     by, to = session.get_one(Membership, team.admin.membership_id), [guest.membership_id for guest in guests]
     say(session, session.get_one(Card, card.id), by=by, text="Look", to=to)
+
+
+def open_ends(session: Session, person: Person) -> tuple[int | None, int | None]:
+    """Return how many sessions and links of a person are open."""
+    signed_in = select(func.count()).where(UserSession.user_id == person.user_id, UserSession.ended_at.is_(None))
+    links = select(func.count()).where(
+        Link.user_id == person.user_id, Link.used_at.is_(None), Link.revoked_at.is_(None)
+    )
+    return session.scalar(signed_in), session.scalar(links)

@@ -12,9 +12,10 @@ from tests.inviting import NEW_PASSWORD, Admin, fresh, token_path
 from tests.people import PASSWORD, make_guest, make_team
 from tests.stack import Stack
 from webapp.sign_in import credentials
+from workflows.leave import end_sessions
 from workflows.passwords import hash_password, password_matches
 from workflows.refusals import SignInRefused
-from workflows.sign_in import end_sessions, start_session
+from workflows.sign_in import start_session
 from workflows.throttle import forget_attempts, succeed
 
 WRONG = "not the password at all"

@@ -11,10 +11,11 @@ from webapp.forms import ChangeForm
 from webapp.origin import known_browser, source
 from webapp.visit import SECRET, Here
 from workflows.activate import change_password
+from workflows.leave import end_sessions
 from workflows.passwords import hash_password, password_matches
 from workflows.permissions import Action
 from workflows.refusals import Refusal, SignInFirst, WrongPassword
-from workflows.sign_in import credentials, end_own_session, end_sessions, sessions_of
+from workflows.sign_in import credentials, end_own_session, sessions_of
 from workflows.throttle import begin_attempt, refuse, succeed
 
 pages = Blueprint("sign_ins", __name__, url_prefix="/sign-ins")

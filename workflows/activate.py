@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 from models import Delivery, Event, Link, LinkPurpose, Membership, Template, User, UserSession, now, record, settings
 from models.visible import one_line
 from workflows.join import accept, is_acceptable
+from workflows.leave import end_sessions
 from workflows.post import post
 from workflows.refusals import AlreadyRegistered, LinkDead
-from workflows.sign_in import end_sessions, renew_session
+from workflows.sign_in import renew_session
 from workflows.tokens import digest
 from workflows.turn import take_turn
 

@@ -30,10 +30,9 @@ from models import (
     settings,
 )
 from workflows.close import close_invitations
+from workflows.leave import OPEN_LINK, has_nothing_left, leave_nothing
 from workflows.receipt import write_receipt
-from workflows.sign_in import end_sessions, has_nothing_left
 
-OPEN_LINK = Link.used_at.is_(None) & Link.revoked_at.is_(None)
 OPEN_SESSION = UserSession.ended_at.is_(None)
 
 
@@ -74,17 +73,11 @@ def _advance(session: Session, removal: Removal, part: "Part", room: int) -> int
 
 
 def _finish(session: Session, removal: Removal) -> None:
-    _end_untold(session, removal)
+    # Of who never joined as well, which is counted nowhere.
+    leave_nothing(session, select(Membership.user_id).where(_members(removal)))
     removal.status, removal.finished_at = RemovalStatus.DONE, now()
     removal.receipt = write_receipt(session, removal)
     record(session, Event.REMOVAL_FINISHED, removal.id, account_id=removal.account_id, **removal.ended)
-
-
-def _end_untold(session: Session, removal: Removal) -> None:
-    # Counted, what people hold who never joined would tell whether they were known before (R6).
-    links = update(Link).where(_left_with_nothing(Link.user_id, removal), OPEN_LINK)
-    session.execute(links.values(revoked_at=now()))
-    end_sessions(session, _left_with_nothing(UserSession.user_id, removal))
 
 
 def _close_grants(session: Session, removal: Removal, ids: list[int]) -> None:

@@ -22,6 +22,7 @@ from models import (
     now,
     record_each,
 )
+from workflows.leave import OPEN_LINK, leave_nothing
 
 EXPIRY_BATCH = 200
 EVENTS = {
@@ -77,11 +78,7 @@ def close_invitations(
 
 def revoke_links(session: Session, invitation_ids: Sequence[int]) -> None:
     """Let all open links of these invitations die together (R9)."""
-    session.execute(
-        update(Link)
-        .where(Link.invitation_id.in_(invitation_ids), Link.used_at.is_(None), Link.revoked_at.is_(None))
-        .values(revoked_at=now())
-    )
+    session.execute(update(Link).where(Link.invitation_id.in_(invitation_ids), OPEN_LINK).values(revoked_at=now()))
 
 
 def _late() -> Select[int]:
@@ -111,7 +108,8 @@ def _cancel_mail(session: Session, invitation_ids: Sequence[int], at: datetime) 
 
 
 def _give_up_seats(session: Session, membership_ids: Sequence[int], at: datetime) -> None:
-    """Delete memberships that were only invited, and close the grants that waited for them (R24)."""
+    """Delete memberships that were only invited, with the grants that waited for them (R24), and what is left of who
+    has no other: somebody removed elsewhere may have stayed signed in for this one (R53)."""
     unseated = session.scalars(
         update(Membership)
         .where(Membership.id.in_(membership_ids), Membership.status == MembershipStatus.INVITED)
@@ -123,3 +121,4 @@ def _give_up_seats(session: Session, membership_ids: Sequence[int], at: datetime
     closed = select(Grant.id, Grant.account_id).where(Grant.membership_id.in_(unseated), Grant.revoked_at == at)
     record_each(session, Event.GRANT_REVOKED, closed, outcome="invitation closed")
     session.execute(delete(Notification).where(Notification.membership_id.in_(unseated)))
+    leave_nothing(session, select(Membership.user_id).where(Membership.id.in_(unseated)))

@@ -28,9 +28,9 @@ from models import (
     now,
     record,
 )
+from workflows.leave import has_nothing_left
 from workflows.permissions import Action, permit
 from workflows.refusals import Conflict, LastAdmin, NotFound
-from workflows.sign_in import has_nothing_left
 
 
 @dataclass(frozen=True)

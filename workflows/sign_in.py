@@ -3,8 +3,8 @@
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Select, exists, literal, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session, contains_eager, joinedload
+from sqlalchemy import Select, or_, select, update
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from models import (
     Account,
@@ -15,11 +15,10 @@ from models import (
     UserSession,
     now,
     record,
-    record_each,
     settings,
 )
-from models.base import BigId
 from workflows.join import accept, acceptable
+from workflows.leave import end_sessions
 from workflows.passwords import hash_of_nothing
 from workflows.refusals import NoAccount, NotFound
 from workflows.tokens import digest
@@ -101,14 +100,6 @@ def end_own_session(session: Session, user_session_id: int, *, user_id: int) -> 
     end_session(session, user_session_id)
 
 
-def end_sessions(session: Session, *which: ColumnElement[bool]) -> None:
-    """End all of these sessions that are open."""
-    at = now()
-    session.execute(update(UserSession).where(UserSession.ended_at.is_(None), *which).values(ended_at=at))
-    ended = select(UserSession.id, literal(None, BigId)).where(UserSession.ended_at == at, *which)
-    record_each(session, Event.SESSIONS_ENDED, ended)
-
-
 def memberships_of(session: Session, user_id: int) -> list[Membership]:
     """Return the person's memberships that are in force now, by the name of their account."""
     mine = in_force().where(Membership.user_id == user_id).order_by(Account.name, Membership.id)
@@ -119,13 +110,6 @@ def in_force() -> Select[Membership]:
     """Select the memberships that give access now, with Account joined."""
     of = select(Membership).join(Membership.account)
     return of.where(Membership.is_live(now()), Account.closed_at.is_(None))
-
-
-def has_nothing_left(user_id: InstrumentedAttribute[int], *held: ColumnElement[bool]) -> ColumnElement[bool]:
-    """SQL for: this user holds no such membership, and is no operator, who may sign in without any."""
-    holds = exists().where(Membership.user_id == user_id, *held).correlate_except(Membership)
-    operators = select(User.id).where(User.email.in_(settings().operators))
-    return ~holds & user_id.not_in(operators)
 
 
 def pending_invitations_of(session: Session, user_id: int) -> list[Invitation]:

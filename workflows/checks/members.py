@@ -22,7 +22,8 @@ from models import (
 )
 from workflows.checks.check import Breaches, Check, is_left_behind, stale
 from workflows.expire import end_memberships
-from workflows.sign_in import end_session, has_nothing_left
+from workflows.leave import has_nothing_left
+from workflows.sign_in import end_session
 
 
 def has_none(user_id: InstrumentedAttribute[int], at: datetime) -> ColumnElement[bool]:
