@@ -62,7 +62,8 @@ races: $(VENV)/test.stamp
 audit: $(VENV)/pyvenv.cfg
 	@$(BIN)/python .ci/audit
 
-# Pins with hashes and no addresses, for every platform and Python from 3.11.
+# Pins with hashes and no addresses, for every platform and Python from 3.11. What is optional is pinned with all
+# others, for whoever installs it: pip takes no lock with hashes beside another.
 COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 lock:
