@@ -1,8 +1,9 @@
-"""The event stream beside the pages: one listener a process, and one look for all its readers at a time."""
+"""The event stream beside the pages: one listener a process, and one look at a time for many of its readers."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
 import redis.asyncio as redis
@@ -30,6 +31,8 @@ from workflows.refusals import Refusal
 logger = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 15
 PAUSE_SECONDS = 0.5
+# The most whom one look is for: whoever has just lost something waits for one look before their own at most.
+LOOKED_AT_ONCE = 50
 # A reader who takes nothing off is let go: they come back, and resume.
 LONGEST_QUEUE = 500
 HEADERS = {"X-Accel-Buffering": "no"}
@@ -42,16 +45,19 @@ class Streams:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
         self._queues: dict[Reader, asyncio.Queue[Told | None]] = {}
-        self._news: asyncio.Queue[News] = asyncio.Queue()
+        # Whom to look at next, each with the news about them.
+        self._waiting: dict[Reader, dict[News, None]] = {}
+        self._is_somebody_waiting, self._is_listening = asyncio.Event(), False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._looking, self._is_listening = asyncio.Lock(), False
+        # Of their own, for the others may all be busy with people who are just arriving.
+        self._looker = ThreadPoolExecutor(1, "look")
         database.on_commit(self._overhear)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listen and look for as long as the application runs."""
         self._loop = asyncio.get_running_loop()
-        tasks = [asyncio.create_task(self._mind(work)) for work in (self._listen, self._hear, self._recheck)]
+        tasks = [asyncio.create_task(self._mind(work)) for work in (self._listen, self._attend, self._recheck)]
         try:
             yield
         finally:
@@ -59,13 +65,14 @@ class Streams:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.to_thread(self._looker.shutdown)
 
     async def follow(self, reader: Reader) -> AsyncIterator[bytes]:
         """Yield a reader's events, from what they missed until they may see nothing any more."""
         queue = self._queues[reader] = asyncio.Queue(LONGEST_QUEUE)
         try:
             yield b"retry: 1000\n\n"
-            await self._look([reader], [])
+            self._wait([reader])
             while True:
                 try:
                     told = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
@@ -80,6 +87,7 @@ class Streams:
                     return
         finally:
             self._queues.pop(reader, None)
+            self._waiting.pop(reader, None)
 
     async def _mind(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do the work; where an error ends it, no stream goes on that nobody looks after, and it begins anew (G7)."""
@@ -93,17 +101,29 @@ class Streams:
                 self._close(list(self._queues))
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _hear(self) -> None:
+    async def _attend(self) -> None:
+        """Look at whoever waits for it: first whom news is about alone, then of whom there is any, then the others."""
         while True:
-            once = {await self._news.get(): None}
-            while not self._news.empty():
-                once[self._news.get_nowait()] = None
-            await self._look([each for each in self._queues if any(map(each.is_concerned, once))], list(once))
+            await self._is_somebody_waiting.wait()
+            first = sorted(self._waiting, key=lambda each: _urgency(self._waiting[each]))[:LOOKED_AT_ONCE]
+            news = {each: self._waiting.pop(each) for each in first}
+            if not self._waiting:
+                self._is_somebody_waiting.clear()
+            if news:
+                await self._look(news)
 
     async def _recheck(self) -> None:
         while True:
             await asyncio.sleep(self._settings.stream_recheck_seconds)
-            await self._look(list(self._queues), [])
+            self._wait(self._queues)
+
+    def _hear(self, news: News) -> None:
+        self._wait((each for each in self._queues if each.is_concerned(news)), news)
+
+    def _wait(self, readers: Iterable[Reader], *news: News) -> None:
+        for each in readers:
+            self._waiting.setdefault(each, {}).update(dict.fromkeys(news))
+            self._is_somebody_waiting.set()
 
     async def _listen(self) -> None:
         """Pass on what every process announces; where Redis is away, try again and again."""
@@ -117,7 +137,7 @@ class Streams:
                     absence.end()
                     async for message in channel.listen():
                         if message["type"] == "message":
-                            self._news.put_nowait(News.model_validate_json(message["data"]))
+                            self._hear(News.model_validate_json(message["data"]))
             except (redis.RedisError, OSError, ValidationError) as error:
                 absence.note(error)
             self._is_listening = False
@@ -128,20 +148,17 @@ class Streams:
         if self._loop is not None and not self._is_listening:
             for each in news:
                 with suppress(RuntimeError):
-                    self._loop.call_soon_threadsafe(self._news.put_nowait, each)
+                    self._loop.call_soon_threadsafe(self._hear, each)
 
-    async def _look(self, readers: list[Reader], news: list[News]) -> None:
-        if not readers:
+    async def _look(self, news: dict[Reader, dict[News, None]]) -> None:
+        """Ask the database, one look at a time, so that what a reader saw last is what the look before has left."""
+        try:
+            looked = await asyncio.get_running_loop().run_in_executor(self._looker, look, self._database, news)
+        except SQLAlchemyError as error:
+            # What cannot be decided is refused: they come back when it can be.
+            logger.warning("streams end, for the database does not answer: %s", error)
+            self._close(list(news))
             return
-        # One look at a time, so that what a reader saw last is what the look before has left.
-        async with self._looking:
-            try:
-                looked = await asyncio.to_thread(look, self._database, readers, news)
-            except SQLAlchemyError as error:
-                # What cannot be decided is refused: they come back when it can be.
-                logger.warning("streams end, for the database does not answer: %s", error)
-                self._close(readers)
-                looked = []
         for reader, told in looked:
             if reader in self._queues:
                 for each in told:
@@ -151,6 +168,12 @@ class Streams:
         for reader in readers:
             if reader in self._queues:
                 _put(self._queues[reader], None)
+
+
+def _urgency(news: Collection[News]) -> int:
+    if not news:
+        return 2
+    return 0 if any(each.user_id is not None for each in news) else 1
 
 
 def create_root(settings: Settings, database: Database, app: Flask) -> Starlette:

@@ -1,7 +1,7 @@
 """Decides what each open stream is told: at every piece of news, and again and again without any (R52, G7)."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -57,8 +57,15 @@ class Reader:
     sight: Sight
 
     def is_concerned(self, news: News) -> bool:
-        """Return whether the news could be about this reader; their right is asked for anew in any case."""
-        return news.user_id == self.user_id or (news.user_id is None and news.account_id in self.sight.groups)
+        """Return whether the news could be about this reader, by what they saw last.
+
+        Their right is asked for anew in any case, and whoever sees more now has news of their own.
+        """
+        if news.user_id is not None:
+            return news.user_id == self.user_id
+        if news.kind is NewsKind.CARD:
+            return self.sight.sees(news.account_id, news.card_id)
+        return self.sight.groups.get(news.account_id or 0) is Group.ADMIN
 
 
 class Inbox:
@@ -104,8 +111,11 @@ def read_on(database: Database, secret: str, after: str) -> Reader:
     return Reader(user_id, user_session.id, last, {last} if is_resumed else recent, sight)
 
 
-def look(database: Database, readers: Collection[Reader], news: Collection[News]) -> list[tuple[Reader, list[Told]]]:
-    """Return what to tell each reader now. A reader who may not see anything any more is told `end`, and no more."""
+def look(database: Database, readers: Mapping[Reader, Collection[News]]) -> list[tuple[Reader, list[Told]]]:
+    """Return what to tell each reader now, of whom there is news or none.
+
+    A reader who may not see anything any more is told `end`, and no more.
+    """
     with database.reading() as session:
         open_now = open_sessions(session, [each.session_id for each in readers])
         people = {each.user_id for each in readers if each.session_id in open_now}
@@ -119,7 +129,7 @@ def look(database: Database, readers: Collection[Reader], news: Collection[News]
             if sight is None:
                 told.append((each, [Told("end", since=max(filter(None, gone.values()), default=None))]))
             else:
-                told.append((each, _tell(each, sight, news, inbox, gone=gone)))
+                told.append((each, _tell(each, sight, readers[each], inbox, gone=gone)))
         return told
 
 
