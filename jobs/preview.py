@@ -32,6 +32,7 @@ class Entry(NamedTuple):
     """One message in a digest."""
 
     author: str
+    author_address: str
     card: str
     text: str
 
@@ -67,7 +68,13 @@ def samples() -> Iterator[tuple[str, Letter]]:
 
 
 def _of_invitations() -> Iterator[tuple[str, Letter]]:
-    asked: Context = {"inviter": "Ada Berg", "account": ACCOUNT, "login": READER, "is_guest": True}
+    asked: Context = {
+        "inviter": "Ada Berg",
+        "inviter_address": "ada@berg.example",
+        "account": ACCOUNT,
+        "login": READER,
+        "is_guest": True,
+    }
     week, half = _within(timedelta(days=7)), _within(timedelta(days=4))
     new, existing = _link("activate/", TOKEN), _link("login?next=%2Fnotifications")
     yield _sample(Template.INVITATION_NEW, link=new, **asked, **week)
@@ -76,6 +83,7 @@ def _of_invitations() -> Iterator[tuple[str, Letter]]:
     yield _sample(Template.REMINDER, "existing", link=existing, is_new=False, **asked, **half)
     reset: Context = {"login": READER, "hours": 2, "expires_at": now() + timedelta(hours=2)}
     yield _sample(Template.PASSWORD_RESET, link=_link("password/reset/", TOKEN), **reset)
+    yield _sample(Template.PASSWORD_CHANGED, link=_link("password/forgot"), login=READER, changed_at=now())
 
 
 def _of_access() -> Iterator[tuple[str, Letter]]:
@@ -89,13 +97,18 @@ def _of_access() -> Iterator[tuple[str, Letter]]:
 
 
 def _of_talk() -> Iterator[tuple[str, Letter]]:
-    said = Entry("Ada Berg", "Bakery on the canal", "Noor, could you look at the rafters? The plan is in the notes.")
-    more = Entry("Max Lind", "", "Thank you, that helps a lot.")
+    said = Entry(
+        "Ada Berg",
+        "ada@berg.example",
+        "Bakery on the canal",
+        "Noor, could you look at the rafters? The plan is in the notes.",
+    )
+    more = Entry("Max Lind", "max@berg.example", "", "Thank you, that helps a lot.")
     center = {"account": ACCOUNT, "link": _link("notifications"), "unsubscribe": _link("unsubscribe/", TOKEN)}
     yield _sample(Template.NOTIFICATION, "one", entries=[said], count=1, more=0, **center)
     yield _sample(Template.NOTIFICATION, "many", entries=[said, more], count=14, more=12, **center)
     words = "Good morning,\n\nmay we come by on Friday to measure the oven room?\n\nKind regards"
-    to_contact = {"account": ACCOUNT, "contact": "Hannah Kuiper", "author": "Noor Haddad"}
+    to_contact = {"account": ACCOUNT, "contact": "Hannah Kuiper", "author": "Noor Haddad", "author_address": READER}
     yield _sample(Template.CONTACT_MESSAGE, text=words, **to_contact)
 
 

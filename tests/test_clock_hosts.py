@@ -19,9 +19,7 @@ from models.settings import PREFIX
 from tests.process import end_with_parent, until
 
 HOURLY = "5 * * * *"
-LINES = {
-    f"{PREFIX}{name}_CRON": HOURLY for name in ("EXPIRE", "PURGE", "SWEEP_ACCESS", "SWEEP_INVITATIONS", "SWEEP_WORK")
-}
+LINES = {f"{PREFIX}{name.upper()}": HOURLY for name in Settings.model_fields if name.endswith("_cron")}
 SCHEDULES = frozenset(_schedules(Settings()))
 AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
 HALF_PAST = datetime(2030, 3, 1, 12, 30, tzinfo=UTC)
