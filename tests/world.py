@@ -100,7 +100,7 @@ class World:
 
     def send(self, visitor: str, route: Route, things: Things, *, slug: str = "") -> httpx.Response:
         """Do what the route is for, with a valid form, on these things."""
-        browser, path = self.browser(visitor), self._path(visitor, route, things, slug or self.team.slug)
+        browser, path = self.browser(visitor), self.path(visitor, route, things, slug=slug)
         if route.method != "POST":
             return browser.http.request(route.method, path)
         answer = browser.post(path, **self._form(visitor, route, things))
@@ -113,8 +113,14 @@ class World:
             self._browsers[visitor] = self.stack.client(self.people.get(visitor))
         return self._browsers[visitor]
 
-    def _path(self, visitor: str, route: Route, things: Things, slug: str) -> str:
-        values: dict[str, Any] = {**things.ids, "slug": slug, "kind": "leads", "token": "no-such-token"}
+    def path(self, visitor: str, route: Route, things: Things, *, slug: str = "") -> str:
+        """Return the address of a route, about these things."""
+        values: dict[str, Any] = {
+            **things.ids,
+            "slug": slug or self.team.slug,
+            "kind": "leads",
+            "token": "no-such-token",
+        }
         is_of_guests = route.endpoint.startswith(("talk.", "ends."))
         values["membership_id"] = things.guest_id if is_of_guests else things.colleague_id
         values |= {"sort": route.sort, "known_id": things.ids.get(SORTS.get(route.sort, ""))}

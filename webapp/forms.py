@@ -68,6 +68,10 @@ class Asked(BaseModel):
         page = request.args.get("page", 0, type=int) or 0
         return cls(q=plain(request.args.get("q", ""))[:100], page=max(0, min(page, 10_000)))
 
+    def on(self, page: int) -> dict[str, object]:
+        """Return what the address of a page of the same list asks for."""
+        return {name: value for name, value in (*self, ("page", page)) if value}
+
 
 def before(name: str = "before") -> int:
     """Return the id that the address asks for what is older of; 0 where it asks for the newest."""

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import Session, aliased, contains_eager
+from flask import request
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy.orm import Session, aliased, contains_eager, joinedload
 
 from models import (
     Delivery,
     DeliveryStatus,
+    Group,
     Invitation,
     InvitationStatus,
     Membership,
@@ -18,8 +21,9 @@ from models import (
     now,
 )
 from models.pieces import Piece, piece
+from webapp.forms import Asked
 
-PER_PAGE = 200
+PER_PAGE = 60
 
 
 class Status(StrEnum):
@@ -36,8 +40,6 @@ class Status(StrEnum):
 
 
 BY_MAIL = {
-    DeliveryStatus.QUEUED: Status.QUEUED,
-    DeliveryStatus.SENDING: Status.QUEUED,
     DeliveryStatus.SENT: Status.SENT,
     DeliveryStatus.FAILED: Status.FAILED,
     DeliveryStatus.BOUNCED: Status.BOUNCED,
@@ -46,30 +48,29 @@ BY_MAIL = {
 BY_INVITATION = {InvitationStatus.CANCELLED: Status.CANCELLED, InvitationStatus.EXPIRED: Status.EXPIRED}
 
 
+class AskedPeople(Asked):
+    """What the list of people is asked for: a part of a name, a group, a state, and which page."""
+
+    group: Group | None = None
+    state: Status | None = None
+
+    @classmethod
+    def read(cls) -> Self:
+        """Return what the address asks for."""
+        chosen = {"group": request.args.get("group", type=Group), "state": request.args.get("state", type=Status)}
+        return super().read().model_copy(update=chosen)
+
+
 @dataclass(frozen=True)
 class Seat:
-    """One person of the account, with the last invitation and the last mail of it."""
+    """One person of the account, with the last invitation, and who invited."""
 
     membership: Membership
     invitation: Invitation | None
-    mail: DeliveryStatus | None
-    # What the mail server last said of it.
-    words: str | None = None
-
-    @property
-    def status(self) -> Status:
-        """Return the status; it depends on nothing that was known of the person before (R6)."""
-        if self.membership.status is MembershipStatus.DELETED:
-            asked = self.invitation.status if self.invitation and self.membership.removal_id is None else None
-            return BY_INVITATION.get(asked, Status.REMOVED) if asked else Status.REMOVED
-        if self.membership.status is MembershipStatus.ACTIVE:
-            return Status.JOINED
-        if self.invitation is None:
-            return Status.QUEUED
-        if self.invitation.is_open:
-            is_late = self.invitation.expires_at <= now()
-            return Status.EXPIRED if is_late else BY_MAIL[self.mail or DeliveryStatus.QUEUED]
-        return BY_INVITATION.get(self.invitation.status, Status.REMOVED)
+    status: Status
+    # What the mail server last said of the invitation's mail.
+    words: str | None
+    sponsor: Membership | None
 
     @property
     def because(self) -> str:
@@ -87,32 +88,57 @@ class Seat:
         }
 
 
-def seats_of(session: Session, account_id: int, *, wanted: str = "", page: int = 0) -> Piece[Seat]:
-    """Return a page of the account's people, newest first, those removed last."""
-    rows, has_more = piece(session.execute, _seats(account_id, wanted), PER_PAGE, page=page)
-    return Piece([Seat(*row) for row in rows], has_more)
+def seats_of(session: Session, account_id: int, asked: AskedPeople) -> Piece[Seat]:
+    """Return the page asked for of the account's people, newest first, those removed last."""
+    rows, has_more = piece(session.execute, _seats(account_id, asked), PER_PAGE, page=asked.page)
+    return Piece([Seat(one, invitation, Status(status), *more) for one, invitation, status, *more in rows], has_more)
 
 
-def _seats(account_id: int, wanted: str) -> Select[Membership, Invitation | None, DeliveryStatus | None, str | None]:
-    newer, asked, mail = aliased(Membership), aliased(Invitation), aliased(Delivery)
+def _seats(account_id: int, asked: AskedPeople) -> Select[*tuple[Any, ...]]:
+    newer, invited, mail, sponsor = aliased(Membership), aliased(Invitation), aliased(Delivery), aliased(Membership)
     # Somebody who came back after a removal is shown once, as what they are now.
     own = select(newer.id).where(newer.account_id == account_id, newer.user_id == Membership.user_id)
     last_seat = own.order_by(newer.status == MembershipStatus.DELETED, newer.id.desc()).limit(1)
-    last_asked = select(func.max(asked.id)).where(asked.membership_id == Membership.id)
+    last_asked = select(func.max(invited.id)).where(invited.membership_id == Membership.id)
     # A reminder is on its way behind the invitation's own mail, and tells only by coming back.
     is_news = or_(mail.template.is_distinct_from(Template.REMINDER), mail.status == DeliveryStatus.BOUNCED)
     last_mail = select(func.max(mail.id)).where(mail.invitation_id == Invitation.id, is_news)
-    seats = (
-        select(Membership, Invitation, Delivery.status, Delivery.last_error)
+    return (
+        select(Membership, Invitation, _status(), Delivery.last_error, sponsor)
         .join(Membership.user)
         .outerjoin(Invitation, Invitation.id == last_asked.scalar_subquery())
         .outerjoin(Delivery, Delivery.id == last_mail.scalar_subquery())
-        .where(Membership.account_id == account_id, Membership.id == last_seat.scalar_subquery())
+        .outerjoin(sponsor, sponsor.id == Membership.sponsor_id)
+        .where(Membership.account_id == account_id, Membership.id == last_seat.scalar_subquery(), *_wanted(asked))
         .order_by(Membership.status == MembershipStatus.DELETED, Membership.id.desc())
-        .options(contains_eager(Membership.user))
+        .options(contains_eager(Membership.user), joinedload(sponsor.user))
     )
-    return seats.where(_matches(wanted)) if wanted else seats
 
 
-def _matches(wanted: str) -> ColumnElement[bool]:
-    return or_(User.email.icontains(wanted, autoescape=True), Membership.name.icontains(wanted, autoescape=True))
+def _status() -> ColumnElement[str]:
+    """Return SQL for the status; it depends on nothing that was known of the person before (R6)."""
+    is_left, is_open = Membership.status == MembershipStatus.DELETED, Invitation.status == InvitationStatus.PENDING
+    ended = [(Invitation.status == known, shown.value) for known, shown in BY_INVITATION.items()]
+    mailed = [(Delivery.status == known, shown.value) for known, shown in BY_MAIL.items()]
+    return case(
+        (is_left & Membership.removal_id.is_not(None), Status.REMOVED.value),
+        (Membership.status == MembershipStatus.ACTIVE, Status.JOINED.value),
+        *ended,
+        (is_left, Status.REMOVED.value),
+        (is_open & (Invitation.expires_at <= now()), Status.EXPIRED.value),
+        *((is_open & is_so, shown) for is_so, shown in mailed),
+        (or_(is_open, Invitation.id.is_(None)), Status.QUEUED.value),
+        else_=Status.REMOVED.value,
+    )
+
+
+def _wanted(asked: AskedPeople) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = []
+    if asked.q:
+        names = (User.email, Membership.name)
+        wanted.append(or_(*(each.icontains(asked.q, autoescape=True) for each in names)))
+    if asked.group:
+        wanted.append(Membership.group == asked.group)
+    if asked.state:
+        wanted.append(_status() == asked.state.value)
+    return wanted

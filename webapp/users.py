@@ -7,8 +7,8 @@ from sqlalchemy import or_, select
 from models import Import, ImportStatus, InvitationStatus, Membership
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
-from webapp.forms import LARGEST_ID, Asked, InviteForm, end_of_day
-from webapp.seats import seats_of
+from webapp.forms import LARGEST_ID, InviteForm, end_of_day
+from webapp.seats import AskedPeople, Status, seats_of
 from webapp.visit import Here
 from workflows.invite import cancel_invitation, invite, resend_invitation
 from workflows.permissions import Action
@@ -18,19 +18,20 @@ from workflows.restore import former_access, lost_cards, restore_access
 pages = Blueprint("users", __name__, url_prefix="/a/<slug:slug>/settings")
 IMPORTS_SHOWN = 3
 GROUPS = (("free", "Free users"), ("member", "Members"), ("admin", "Admins"))
+STATES = tuple((each.value, each.capitalize()) for each in Status)
 
 
 def users_page(refusal: Refusal | None = None) -> str:
     """Return the page that lists everybody of the account, newest first."""
     found = here()
-    asked = Asked.read()
-    seats, has_more = seats_of(found.session, found.by.account_id, wanted=asked.q, page=asked.page)
+    asked = AskedPeople.read()
+    seats, has_more = seats_of(found.session, found.by.account_id, asked)
     # What was thrown away unread is of no interest.
     kept = or_(Import.status != ImportStatus.CANCELLED, Import.confirmed_at.is_not(None))
     mine = select(Import).where(Import.account_id == found.by.account_id, kept)
     imports = found.session.scalars(mine.order_by(Import.id.desc()).limit(IMPORTS_SHOWN)).all()
     shown = {"seats": seats, "asked": asked, "has_more": has_more, "imports": imports}
-    return render_template("pages/users.html", refusal=refusal, groups=GROUPS, **shown)
+    return render_template("pages/users.html", refusal=refusal, groups=GROUPS, states=STATES, **shown)
 
 
 def again_page(membership_id: int, refusal: Refusal | None = None) -> str:

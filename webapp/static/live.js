@@ -25,7 +25,9 @@ function swap(fresh) {
     if (now.isEqualNode(old)) continue;
     keep(old, now);
     const wasAtEnd = old.scrollHeight - old.scrollTop - old.clientHeight < 40;
+    const heir = heirOf(document.activeElement, old, now);
     old.replaceWith(now);
+    if (heir) focus(heir);
     if ("bottom" in now.dataset) now.scrollTop = wasAtEnd ? now.scrollHeight : old.scrollTop;
   }
   document.dispatchEvent(new CustomEvent("swapped"));
@@ -41,6 +43,22 @@ function keep(old, now) {
   for (const open of old.querySelectorAll("details[open][id]")) now.querySelector(`#${open.id}`)?.setAttribute("open", "");
 }
 
+// The same control in the region fetched again: what it is called, where it leads, and what it is part of.
+// Where a control is gone, the keyboard goes on from the region that held it, and presses nothing else by mistake.
+function heirOf(control, old, now) {
+  if (control === old || !old.contains(control)) return control === old ? now : null;
+  const say = (each) => JSON.stringify([
+    ...["name", "value", "href", "formaction", "data-notification-id"].map((name) => each.getAttribute(name)),
+    each.form?.getAttribute("action"), each.closest("[id]")?.id,
+  ]);
+  return [...now.querySelectorAll(control.tagName)].find((each) => say(each) === say(control)) ?? now;
+}
+
+function focus(control) {
+  if (control.tabIndex < 0) control.tabIndex = -1;
+  control.focus({ preventScroll: true });
+}
+
 function close(sentence) {
   over = true;
   const said = document.createElement("p"), out = document.createElement("p"), link = document.createElement("a");
@@ -49,7 +67,9 @@ function close(sentence) {
   out.append(link);
   const box = document.createElement("div");
   box.className = "closed"; box.append(said, out);
-  document.getElementById("main").replaceChildren(box);
+  const main = document.getElementById("main"), hadFocus = main.contains(document.activeElement);
+  main.replaceChildren(box);
+  if (hadFocus) link.focus();
   document.querySelector("#bell .count")?.remove();
   document.title = "Closed";
 }
