@@ -15,6 +15,7 @@ LIGHT = "--ink:#1d2128;--hush:#626a78;--line:#e3e6eb;--accent:#3f5bd9;--wrong:#c
 DARK = "--ink:#e7e9ee;--hush:#9aa2b1;--line:#2b303a;--accent:#8ea2ff;--wrong:#ff8590;--warn:#f0bd66"
 COLORS = f"inline:svg{{{LIGHT}}}@media (prefers-color-scheme:dark){{svg{{{DARK}}}}}"
 SIZES = {"wide": {"width": 560, "height": 250, "marks": 7}, "narrow": {"width": 350, "height": 220, "marks": 4}}
+LOOK = {"legend_at_bottom": True, "truncate_label": -1, "max_scale": 6, "margin": 4, "margin_right": 24}
 # Nothing but the picture's own style, where somebody opens it for itself.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 Unit = Callable[[float], str]
@@ -32,7 +33,7 @@ def bars(
     labels: Sequence[str], series: Sequence[Series], *, unit: Callable[[float], str] = "{:,.0f}".format
 ) -> Response:
     """Answer with amounts that stand on each other."""
-    return _draw(StackedBar, labels, series, value_formatter=unit, spacing=2)
+    return _draw(StackedBar, labels, series, value_formatter=unit)
 
 
 def lines(labels: Sequence[str], series: Sequence[Series]) -> Response:
@@ -43,6 +44,7 @@ def lines(labels: Sequence[str], series: Sequence[Series]) -> Response:
 def _draw(kind: type[Any], labels: Sequence[str], series: Sequence[Series], **how: Any) -> Response:  # noqa: ANN401
     size = SIZES["narrow" if "narrow" in request.args else "wide"]
     chart = kind(**how, width=size["width"], height=size["height"], style=_style(series), js=())
+    chart.config(**LOOK, show_legend=len(series) > 1, legend_at_bottom_columns=len(series))
     chart.config.css.append(COLORS)
     chart.add_xml_filter(_without_scripts)
     chart.x_labels, chart.x_labels_major_count, chart.show_minor_x_labels = labels, size["marks"], False
@@ -58,6 +60,8 @@ def _style(series: Sequence[Series]) -> Style:
         foreground="var(--hush)",
         foreground_strong="var(--ink)",
         foreground_subtle="var(--line)",
+        guide_stroke_color="var(--line)",
+        major_guide_stroke_color="var(--line)",
         colors=tuple(f"var(--{each.color})" for each in series),
         font_family="system-ui, sans-serif",
         opacity="1",

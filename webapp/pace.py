@@ -45,7 +45,10 @@ def _ended(session: Session, kind: str, *, since: datetime) -> dict[int, Minute]
     counts = (func.count().filter(each.status == status) for status in ENDED)
     within = (func.min(each.seconds).filter(each.share >= part) for part in (0.5, 0.95))
     rows = session.execute(select(each.minute, *counts, *within).group_by(each.minute))
-    return {at: Minute(_moment(at), done, dead, float(half), float(most)) for at, done, dead, half, most in rows}
+    return {
+        at: Minute(_moment(at), done, dead, max(0.0, float(half)), max(0.0, float(most)))
+        for at, done, dead, half, most in rows
+    }
 
 
 def _moment(minute: int) -> datetime:

@@ -46,7 +46,7 @@ def history() -> Response:
     over = _over(_newest(here()))[::-1]
     colors = {Severity.HIGH: "wrong", Severity.MEDIUM: "warn", Severity.LOW: "accent"}
     of = [Series(each.capitalize(), color, [getattr(row, each) for row in over]) for each, color in colors.items()]
-    return bars([when(row.Sweep.started_at) for row in over], of)
+    return bars(_days(over), of)
 
 
 @pages.get("/taken.svg")
@@ -55,7 +55,7 @@ def taken() -> Response:
     """Draw how long each of the last sweeps took."""
     over = _over(_newest(here()))[::-1]
     took = Series("Time taken", "accent", [row.Sweep.seconds for row in over])
-    return bars([when(row.Sweep.started_at) for row in over], [took], unit=seconds)
+    return bars(_days(over), [took], unit=seconds)
 
 
 @pages.post("")
@@ -118,6 +118,11 @@ def _newest(found: Here) -> Sequence[Row[Any]]:
 
 def _over(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
     return [row for row in rows if row.Sweep.finished_at]
+
+
+def _days(rows: Sequence[Row[Any]]) -> list[str]:
+    """Return the day of each sweep, or the time of those of today."""
+    return [when(row.Sweep.started_at).partition(",")[0] for row in rows]
 
 
 def _mend(found: Here, sweep_id: int, finding_id: int | None) -> bool:
