@@ -86,9 +86,12 @@ def web() -> None:
     """Serve pages, forms and live events."""
     from webapp.serving import serve
 
-    _open().close()
     begin_log(settings().log_level)
-    serve(settings(), factory="guestlist:asgi")
+    is_asked_to_end = False
+    while not is_asked_to_end:
+        # Looked at each time: what makes it fall for good is said in one line.
+        _open().close()
+        is_asked_to_end = serve(settings(), factory="guestlist:asgi")
 
 
 @cli.command()

@@ -7,7 +7,7 @@ from select import POLLIN, poll
 from typing import Any, cast
 
 import psycopg
-from sqlalchemy import Connection, Engine, Index, Row, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, Index, Row, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
@@ -114,6 +114,13 @@ def _postgresql(url: str, pool_size: int, **options: Any) -> Engine:  # noqa: AN
         is_idle = time.monotonic() - record.info.get("used_at", 0) > IDLE_SECONDS
         if not _stands(engine, connection, is_idle=is_idle):
             raise InvalidatePoolError
+
+    @event.listens_for(engine, "handle_error")
+    def keep(context: ExceptionContext) -> None:
+        # Behind its first words the server shows the row that it refused.
+        if isinstance(context.original_exception, psycopg.Error):
+            for error in filter(None, (context.original_exception, context.sqlalchemy_exception)):
+                error.args = tuple(str(each).partition("\nDETAIL:")[0] for each in error.args)
 
     return engine
 

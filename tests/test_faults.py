@@ -169,6 +169,20 @@ def test_g3_two_hosts_share_the_work_and_one_is_killed_in_the_middle(yard: Yard)
     yard.have_one_message_id_each(*people)
 
 
+def test_g2_a_serving_process_killed_again_and_again_is_started_again(yard: Yard) -> None:
+    web = yard.stack.process("web")
+    for _ in range(3):
+        serving = until(web.tree, what="a serving process")
+        for each in serving:
+            each.kill()
+        until(lambda gone=serving: web.tree() and not {*web.tree()} & {*gone}, what="another one", within=PATIENCE)
+        yard.stack.wait_for_web()
+
+    assert web.is_running
+    yard.invite(email := fresh())
+    assert yard.all_arrive(email) == {email: 1}
+
+
 def kill_workers(work: Process) -> None:
     """Kill the processes that carry out jobs, and leave clock and supervisor alone."""
     workers = [each for each in work.tree() if "dramatiq" in " ".join(each.cmdline())]

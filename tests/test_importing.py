@@ -1,6 +1,8 @@
 """An admin sends a list, looks at every row, confirms it, and each of its people is invited once (R12)."""
 
+import csv
 from collections.abc import Callable
+from io import StringIO
 
 import pytest
 from sqlalchemy import func, select
@@ -24,6 +26,7 @@ from tests.stack import Stack
 from workflows.enlist import advance_import, confirm_import
 from workflows.invite import invite
 from workflows.refusals import TooMany
+from workflows.tabulate import write_table
 
 
 def test_r12_a_list_is_looked_at_confirmed_and_invited(stack: Stack) -> None:
@@ -84,6 +87,17 @@ def test_r12_the_results_are_a_table_that_holds_no_formula(stack: Stack) -> None
     assert not [cell for row in table for cell in row.values() if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
 
 
+@pytest.mark.parametrize(("cell", "written"), [
+    ("＝1+1", "'＝1+1"), ("＠SUM(A1)", "'＠SUM(A1)"), ("\n=1+1", "'\n'=1+1"), ("\t=1+1", "'\t'=1+1"),
+    ("Nora;=1+1;+2", "Nora;'=1+1;'+2"), ("Nora\t@SUM(A1)", "Nora\t'@SUM(A1)"),
+    ("Anna-Lena; Ole", "Anna-Lena; Ole"), ("1 + 1 = 2", "1 + 1 = 2"),
+])  # fmt: skip
+def test_r12_no_cell_is_a_formula_to_a_spreadsheet_of_any_country(cell: str, written: str) -> None:
+    (row,) = csv.DictReader(StringIO(write_table(["name"], [[cell]]).removeprefix("\ufeff")))
+
+    assert row["name"] == written
+
+
 def test_r12_the_same_list_twice_invites_nobody_twice(stack: Stack) -> None:
     admin, both = Importer(stack, stack.account()), [fresh(), fresh()]
     admin.run(people(*both))
@@ -132,6 +146,17 @@ def test_r12_the_last_list_is_meant_where_none_is_named(stack: Stack) -> None:
     assert admin.browser.post(f"{admin.page}/import", confirm="yes").headers["Location"] == path
     admin.ends(path)
     assert stack.mails(nora)
+
+
+@pytest.mark.parametrize("typed", ["no", "off", "perhaps", "false", "0", "-1", "9" * 19, "1; 2"])
+def test_r12_nothing_but_a_yes_or_its_number_confirms_a_list(stack: Stack, typed: str) -> None:
+    admin = Importer(stack, stack.account())
+    path = admin.check(people(fresh()))
+
+    answer = admin.browser.post(f"{admin.page}/import", confirm=typed)
+
+    assert answer.status_code == 422
+    assert admin.status(path) == "checked"
 
 
 def test_r8_who_is_there_or_comes_twice_is_told_at_their_row(stack: Stack) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import func, select
 
 from models import (
@@ -25,7 +26,9 @@ from tests.process import until
 from tests.removing import receipt_of
 from tests.stack import Stack
 from workflows.enlist import advance_import, cancel_import, confirm_import
+from workflows.invite import cancel_invitation, invite
 from workflows.purge import purge_lists
+from workflows.revoke import remove
 
 MANY, VERY_MANY = 150, 1500
 # Workers that start again on a busy machine take a while.
@@ -145,6 +148,32 @@ def test_r56_an_admin_removed_while_their_list_runs_leaves_nothing_open(stack: S
         assert set(session.scalars(statuses)) == {InvitationStatus.CANCELLED}
         seats = select(func.count()).where(Membership.account_id == team.id, Membership.status == "invited")
         assert session.scalar(seats) == 0
+
+
+@pytest.mark.parametrize("end", ["delete", "cancel"])
+def test_r56_who_is_removed_while_a_list_runs_is_not_invited_by_it(
+    database: Database, choose: Callable[..., None], end: str
+) -> None:
+    choose(import_batch=2)
+    team = make_team(database)
+    with database.transaction() as session:
+        admin = session.get_one(Membership, team.admin.membership_id)
+        found = listed(session, admin, *(f"n{number}@people.example" for number in range(5)))
+        confirm_import(session, found.id, by=admin)
+        # Another admin invites one of them meanwhile, and thinks better of it; and yesterday's end is no obstacle.
+        invitation = invite(session, by=admin, email="n3@people.example", group="free")
+        if end == "delete":
+            remove(session, [invitation.membership_id], by=admin)
+        else:
+            cancel_invitation(session, invitation.id, by=admin)
+        before = invite(session, by=admin, email="n4@people.example", group="free")
+        remove(session, [before.membership_id], by=admin)
+        session.get_one(Membership, before.membership_id).deleted_at = now() - timedelta(days=1)
+        while advance_import(session, found.id):
+            pass
+        rows = session.scalars(select(ImportRow).order_by(ImportRow.line)).all()
+        assert [row.status for row in rows] == [*[RowStatus.INVITED] * 3, RowStatus.REFUSED, RowStatus.INVITED]
+        assert "n3@people.example was removed from this account after this list was confirmed" in rows[3].reason
 
 
 def test_r12_cancelled_between_two_steps_the_rest_stays(database: Database, choose: Callable[..., None]) -> None:

@@ -1,13 +1,14 @@
 """Nothing secret is written where people read: in logs, pages, records, or the mails of others."""
 
 import logging
+import traceback
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from models import AuditEvent, Database, Job, Settings
+from models import AuditEvent, Database, Job, Settings, User, now
 from tests.inviting import NEW_PASSWORD, Admin, activate, fresh, invited, token_path
 from tests.people import PASSWORD
 from tests.stack import Mail, Stack
@@ -75,6 +76,16 @@ def test_an_error_of_the_database_holds_no_values(database: Database) -> None:
     with pytest.raises(SQLAlchemyError) as caught, database.transaction() as session:
         session.execute(text("SELECT nothing FROM nowhere WHERE x = :secret"), {"secret": CANARY})
     assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [{"email": CANARY}, {"email": "nora@people.example", "name": CANARY, "id": None}])
+def test_a_row_that_the_database_refuses_is_not_told(database: Database, given: dict[str, object]) -> None:
+    with pytest.raises(IntegrityError) as caught, database.transaction() as session:
+        for _ in range(2):
+            session.execute(insert(User.__table__), {"wants_mail": True, "name": "", "created_at": now(), **given})
+    told = "".join(traceback.format_exception(caught.value))
+    assert "users" in told
+    assert CANARY not in told
 
 
 def test_a_fault_behind_a_mailed_link_is_logged_without_the_link(

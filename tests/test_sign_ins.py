@@ -84,6 +84,7 @@ def test_another_password_needs_the_present_one(stack: Stack) -> None:
         refused = browser.post(CHANGE, password_current=current, **NEW)
         assert refused.status_code == status
         assert "not the password that you have now" in refused.text
+        assert 'name="password_current"' in refused.text
         assert NEW_PASSWORD not in refused.text
     for wrong in ({}, {"password": "short", "password_confirm": "short"}, {**NEW, "password_confirm": "else"}):
         assert browser.post(CHANGE, password_current=PASSWORD, **wrong).status_code == 422
@@ -114,6 +115,8 @@ def test_another_password_ends_all_that_the_one_before_opened_and_is_told(stack:
     assert browser.http.cookies["guestlist"] != stolen
     thief = stack.client()
     assert thief.get("/notifications", Cookie=f"guestlist={stolen}").status_code == 403
+    # Nobody is told that their access has ended where it has not.
+    assert "You were signed out here" in other.get("/notifications").text
     assert not is_in(other)
     assert len(entries(browser)) == 1
     assert activate(stack, reset).status_code == 410

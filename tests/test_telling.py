@@ -47,6 +47,17 @@ def test_r70_the_record_reads_as_sentences(stack: Stack) -> None:
     assert any(sentence.startswith("All that Gwen Guest could reach is closed: 1 grant") for sentence, _ in said)
 
 
+def test_r57_the_record_leads_to_receipts_even_of_who_came_back(stack: Stack) -> None:
+    team, admin, guest, _, _ = a_guest_with_two_cards(stack)
+    answer = delete_users(admin, team, guest)
+    receipt_of(admin, answer)
+    where = answer.headers["Location"]
+    assert admin.post(f"{where}/undo").status_code == 303
+
+    assert f'href="{where}"' not in admin.get(f"{team.path}/settings/users").text
+    assert f'href="{where}">Receipt</a>' in admin.get(f"{team.path}/audit").text
+
+
 def test_g4_a_sentence_names_nothing_of_another_account(stack: Stack) -> None:
     team, other = stack.account(), stack.account()
     theirs, guest = stack.card(other, name="Their secret boat"), stack.guest(other, name="Their secret guest")

@@ -137,3 +137,25 @@ def test_r58_what_has_ended_for_another_reason_since_does_not_return(stack: Stac
 def count(stack: Stack, what: Any) -> int:
     with stack.database.reading() as session:
         return session.scalar(select(func.count()).where(what)) or 0
+
+
+def test_r56_a_card_taken_away_after_the_removal_does_not_return(stack: Stack) -> None:
+    team, admin, guest, oak, elm = a_guest_with_two_cards(stack)
+    member = stack.client(team.member)
+    receipt_of(admin, removed := delete_users(admin, team, guest))
+
+    # From a page that was open before the removal.
+    taken = f"{oak.path}/participants/{guest.membership_id}/remove"
+    assert [member.post(taken).status_code for _ in range(2)] == [303, 303]
+    again = admin.get(f"{team.path}/settings/users/{guest.membership_id}/again").text
+    assert (oak.name in again, elm.name in again) == (False, True)
+    assert undo(admin, removed).status_code == 303
+
+    browser = stack.client(guest)
+    assert browser.get(oak.path).status_code in REFUSED
+    assert browser.get(elm.path).is_success
+    with stack.database.reading() as session:
+        lines = select(AuditEvent.actor_id).where(
+            AuditEvent.event == Event.GRANT_REVOKED, AuditEvent.account_id == team.id, AuditEvent.outcome == "revoked"
+        )
+        assert session.scalars(lines).all() == [team.member.membership_id]

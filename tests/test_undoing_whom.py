@@ -28,6 +28,23 @@ def test_r58_who_was_invited_again_since_is_not_doubled(stack: Stack) -> None:
     assert inviting.invite(guest.email).status_code == 409
 
 
+def test_r56_an_older_removal_undone_brings_nobody_back_past_a_later_one(stack: Stack) -> None:
+    team, admin, guest, oak, _ = a_guest_with_two_cards(stack)
+    inviting = Admin(stack, team)
+    receipt_of(admin, first := delete_users(admin, team, guest))
+    assert inviting.invite(guest.email).status_code == 303
+    stack.client(guest)
+    receipt_of(admin, second := inviting.delete(inviting.row(guest.email).membership_id))
+
+    refused = undo(admin, first)
+
+    assert refused.status_code == 409
+    assert "was removed again" in refused.text
+    assert stack.client().sign_in(guest.email, guest.password).status_code == 403
+    assert undo(admin, second).status_code == 303
+    assert stack.client(guest).get(oak.path).status_code in REFUSED
+
+
 def test_r58_who_had_not_joined_is_to_be_invited_again_and_the_others_return(stack: Stack) -> None:
     team, admin, guest, oak, _ = a_guest_with_two_cards(stack)
     invited(stack, Admin(stack, team), nora := fresh())

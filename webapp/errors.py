@@ -11,12 +11,12 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from webapp.access import greeting, looking, note_refusal
-from workflows.refusals import AccessEnded, BadInput, Conflict, Refusal, SignInFirst, StaleForm, TooMany
+from workflows.refusals import AccessEnded, BadInput, Conflict, Refusal, SignInFirst, StaleForm, TooMany, WrongPassword
 
 Path = ParamSpec("Path")
 View = Callable[Path, ResponseReturnValue]
 FAULT = 500
-ASKED_AGAIN = (BadInput, Conflict, TooMany)
+ASKED_AGAIN = (BadInput, Conflict, TooMany, WrongPassword)
 SENTENCES = {
     404: "There is nothing here that you can open.",
     405: "This address does not answer that way.",

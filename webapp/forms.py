@@ -1,6 +1,5 @@
 """What forms may hold: every field that comes in is checked here first."""
 
-import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -26,6 +25,8 @@ Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 Ids = Annotated[list[Id], Field(max_length=10_000)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 Address = Annotated[str, StringConstraints(max_length=2000)]
+# An empty field is no yes.
+Unticked = BeforeValidator(lambda typed: typed or False)
 Password = Annotated[str, StringConstraints(max_length=5000)]
 
 
@@ -115,16 +116,17 @@ class EndForm(Form):
 
 class DeleteForm(Form):
     ids: Ids = []
-    confirm: Annotated[bool, BeforeValidator(lambda typed: typed or False)] = False
+    confirm: Annotated[bool, Unticked] = False
 
 
 class ImportForm(Form):
-    confirm: Line = ""
+    # The number of a list, or a yes to the last one.
+    confirm: Annotated[Id | bool, Field(union_mode="left_to_right"), Unticked] = False
 
     @property
     def import_id(self) -> int | None:
         """Which list is confirmed; None where the form leaves that open."""
-        return int(self.confirm) if re.fullmatch("[0-9]{1,18}", self.confirm) else None
+        return None if self.confirm is True else self.confirm
 
 
 class CardForm(Form):

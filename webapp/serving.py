@@ -1,6 +1,8 @@
 """Serves the application by Granian, on the address that the settings name."""
 
 import socket
+import time
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from granian.constants import Interfaces
@@ -12,17 +14,21 @@ from models.settings import Misconfigured, Settings
 
 # What open streams may delay an end by.
 GRACE_SECONDS = 5
+PAUSE_SECONDS = 0.5
 # What a request may say before its form: cookies, and addresses of any length that makes sense.
 LARGEST_HEAD = 128 * 1024
 # Its lines go where ours go, and look alike.
 LIKE_OURS = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}}
 
 
-def serve(settings: Settings, *, factory: str) -> None:
-    """Serve what `factory` ("module:function") makes, until SIGTERM or SIGINT."""
+def serve(settings: Settings, *, factory: str) -> bool:
+    """Serve what `factory` ("module:function") makes; return whether somebody asked for the end by SIGTERM or SIGINT.
+
+    Else the process that serves has fallen twice within seconds, and Granian gave up: it is for the caller to go on.
+    """
     host, port = address(settings)
     claim(host, port)
-    Server(
+    server = Server(
         factory,
         address=host,
         port=port,
@@ -34,7 +40,12 @@ def serve(settings: Settings, *, factory: str) -> None:
         workers_kill_timeout=GRACE_SECONDS,
         log_level=LogLevels(settings.log_level.lower()),
         log_dictconfig=LIKE_OURS,
-    ).serve()
+    )
+    with suppress(SystemExit):
+        server.serve()
+    if not server.interrupt_signal:
+        time.sleep(PAUSE_SECONDS)
+    return server.interrupt_signal
 
 
 def address(settings: Settings) -> tuple[str, int]:

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session, contains_eager
 
 from models import Account, Card, CardKind, Membership, MembershipStatus, User, UserSession
 from workflows.permissions import Action, Role, is_in_force, may, permit, role_on
-from workflows.refusals import AccessEnded, Forbidden, NotFound, SignInFirst
-from workflows.sign_in import find_session, is_operator, memberships_of, pending_invitations_of
+from workflows.refusals import AccessEnded, Forbidden, NotFound, SignedOut, SignInFirst
+from workflows.sign_in import find_session, is_operator, memberships_of, pending_invitations_of, was_signed_out
 
 SECRET = "secret"  # noqa: S105  (the name of a field)
 KINDS = {"leads": CardKind.LEAD, "customers": CardKind.CUSTOMER}
@@ -84,7 +84,7 @@ def _session_of(session: Session, action: Action) -> UserSession | None:
     secret = cookie.get(SECRET)
     found = find_session(session, secret) if isinstance(secret, str) else None
     if found is None and secret is not None and not may(Role.ANONYMOUS, action):
-        raise AccessEnded
+        raise SignedOut if isinstance(secret, str) and was_signed_out(session, secret) else AccessEnded
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, or_, select
+from sqlalchemy import ColumnElement, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from models import (
@@ -34,6 +34,7 @@ from workflows.refusals import (
     AlreadyInvited,
     AlreadyMember,
     ImportOver,
+    JustRemoved,
     NobodyToInvite,
     NotFound,
     Refusal,
@@ -107,7 +108,7 @@ def advance_import(session: Session, import_id: int) -> bool:
     batch = session.scalars(waiting.order_by(ImportRow.line).limit(settings().import_batch)).all()
     take_turn_to_mail(session, *(each.address for each in batch))
     for each in batch:
-        _invite(session, each, by=by)
+        _invite(session, found, each, by=by)
     if len(batch) == settings().import_batch:
         return True
     _end(session, found, ImportStatus.DONE)
@@ -160,17 +161,31 @@ def _lock(session: Session, by: Membership, *which: ColumnElement[bool]) -> Impo
     return found
 
 
-def _invite(session: Session, row: ImportRow, *, by: Membership) -> None:
+def _invite(session: Session, found: Import, row: ImportRow, *, by: Membership) -> None:
     typed, group = row.email, Group(row.group)
     try:
         with session.begin_nested():
             invitation = ask_in(
-                session, row.address, by=by, typed=typed, group=group, name=row.name, import_id=row.import_id
+                session, row.address, by=by, typed=typed, group=group, name=row.name, import_id=found.id
             )
+            _refuse_just_removed(session, found, row.address)
     except Refusal as refusal:
         row.status, row.reason = RowStatus.REFUSED, refusal.sentence[:400]
     else:
         row.status, row.invitation_id = RowStatus.INVITED, invitation.id
+
+
+def _refuse_just_removed(session: Session, found: Import, address: str) -> None:
+    """Let whoever removed this person, or cancelled their invitation, since the list was confirmed win (R56).
+
+    The caller has seated the person: who had the seat before has left it, for all to see.
+    """
+    is_cancelled = (Invitation.membership_id == Membership.id) & (Invitation.status == InvitationStatus.CANCELLED)
+    former = select(Membership.id).join(Membership.user).outerjoin(Invitation, is_cancelled)
+    here = (Membership.account_id == found.account_id, Membership.deleted_at >= found.confirmed_at)
+    on_purpose = or_(Membership.removal_id.is_not(None), Invitation.id.is_not(None))
+    if session.scalar(select(exists(former.where(User.email == address, *here, on_purpose)))):
+        raise JustRemoved(address)
 
 
 def _end(session: Session, found: Import, status: ImportStatus) -> None:

@@ -27,6 +27,10 @@ class AccessEnded(Refusal):
     """Your access has ended."""
 
 
+class SignedOut(AccessEnded):
+    """You were signed out here. Sign in again to go on."""
+
+
 class NotFound(Refusal):
     """There is nothing here that you can open."""
 
@@ -147,6 +151,10 @@ class ImportOver(Conflict):
 
 class JustRevoked(Conflict):
     """{0} was removed from this card at the same moment. Send the message again if you mean to give access anew."""
+
+
+class JustRemoved(Conflict):
+    """{0} was removed from this account after this list was confirmed. Invite them again if you mean to."""
 
 
 class LastAdmin(Conflict):

@@ -48,12 +48,22 @@ def revoke_grant(session: Session, card: Card, membership_id: int, *, by: Member
     """Close one card to one guest (R50). Removing twice is the same as removing once. Raises NotFound."""
     permit(session, by, Action.REVOKE_GRANT, card=card)
     guest = _lock(session, [membership_id], by)[0]
-    held = select(Grant.id).where(Grant.membership_id == guest.id, Grant.card_id == card.id)
-    opened = session.scalar(held.where(Grant.revoked_at.is_(None)))
+    here = (Grant.membership_id == guest.id, Grant.card_id == card.id)
+    opened = session.scalar(select(Grant.id).where(*here, Grant.revoked_at.is_(None)))
     if opened is not None:
         close_grants(session, [opened], at=now(), by=by)
-    elif session.scalar(held.limit(1)) is None:
+    elif session.scalar(select(Grant.id).where(*here).limit(1)) is None:
         raise NotFound
+    if guest.is_removed:
+        _keep_closed(session, *here, by=by)
+
+
+def _keep_closed(session: Session, *which: ColumnElement[bool], by: Membership) -> None:
+    """Let what a removal closed come back with nobody: whoever undoes the removal is not to undo this, too (R56)."""
+    of_removal = update(Grant).where(*which, Grant.removal_id.is_not(None)).values(removal_id=None)
+    for row in session.execute(of_removal.returning(Grant.id, Grant.card_id, Grant.membership_id)).all():
+        about = {"card": row.card_id, "membership": row.membership_id}
+        record(session, Event.GRANT_REVOKED, row.id, by=by, outcome="revoked", **about)
 
 
 def close_grants(

@@ -69,6 +69,12 @@ def find_session(session: Session, secret: str) -> UserSession | None:
     ).one_or_none()
 
 
+def was_signed_out(session: Session, secret: str) -> bool:
+    """Return whether a cookie's secret stands for a session that is over, of somebody who has an account still."""
+    user_id = session.scalar(select(UserSession.user_id).where(UserSession.digest == digest(secret)))
+    return user_id is not None and bool(memberships_of(session, user_id))
+
+
 def renew_session(session: Session, user_session_id: int) -> str:
     """Return another secret for an open session; the one before stands for nothing any more."""
     secret = secrets.token_urlsafe(32)

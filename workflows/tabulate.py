@@ -1,6 +1,7 @@
 """Read tables as spreadsheets save them, and write such as they may open: CSV in UTF-8."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from itertools import islice
@@ -14,8 +15,9 @@ DELIMITERS = ",;\t"
 LONGEST_LINE = 4000
 # Lines that one row may take, for line breaks within its cells: a mark that is never closed takes no more along.
 LONGEST_ROW = 8
-# Where a cell begins like this, a spreadsheet takes it for a formula.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+# Where a cell begins like this, a spreadsheet takes it for a formula, full width or not. One that is set to another
+# delimiter than ours sees a beginning behind each of those.
+FORMULA = re.compile(r"(^|[;\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 SHOWN = 60
 
 
@@ -135,7 +137,7 @@ def _trimmed(cells: Sequence[str], least: int) -> list[str]:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULAS) else cell
+    return FORMULA.sub(r"\1'", cell)
 
 
 def _shown(text: str) -> str:

@@ -26,6 +26,7 @@ from workflows.refusals import NobodyReturns, NotFound, StillClosing, TooLateToU
 from workflows.restore import Lost, lost_cards, reopen
 
 HERE = "was invited again since"
+GONE_AGAIN = "joined again since, and was removed again"
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,12 @@ def _obstacle(session: Session, membership: Membership) -> str:
     if membership.ends_at is not None and membership.ends_at <= now():
         return "had access until a day that has passed"
     same = {"account_id": membership.account_id, "user_id": membership.user_id}
-    present = select(Membership.id).filter_by(**same).where(Membership.status != MembershipStatus.DELETED)
-    return HERE if session.scalar(select(exists(present))) else ""
+    others = select(Membership.id).filter_by(**same).where(Membership.id != membership.id)
+    if session.scalar(select(exists(others.where(Membership.status != MembershipStatus.DELETED)))):
+        return HERE
+    # The later removal is the last word about this person, and has an undo of its own.
+    later = others.where(Membership.id > membership.id, Membership.activated_at.is_not(None))
+    return GONE_AGAIN if session.scalar(select(exists(later))) else ""
 
 
 def _return(session: Session, removal: Removal, membership: Membership, *, by: Membership, at: datetime) -> int:

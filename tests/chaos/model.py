@@ -43,6 +43,7 @@ class Seat:
     # What the end of all access took, and whether somebody who was there was removed by what can still be undone.
     held: list[Lead] = field(default_factory=list)
     is_undoable: bool = False
+    has_joined: bool = False
     mails_at_least: int = 1
     mails_at_most: int = 1
 
@@ -63,6 +64,7 @@ class Seat:
     def end(self, *, is_cancelled: bool = False) -> None:
         """Note that all access has ended, as of now."""
         self.is_undoable = self.stand is Stand.ACTIVE
+        self.has_joined |= self.is_undoable
         self.stand, self.is_cancelled = Stand.DELETED, is_cancelled
         self.held = list(self.cards.values())
         self.shut += [Shut(None, now())]
@@ -93,6 +95,11 @@ class Someone:
     def seat_in(self, team: Team) -> Seat | None:
         """Return the present seat in an account."""
         return next((each for each in self.seats if each.team is team and each.stand is not Stand.DELETED), None)
+
+    def may_return_to(self, seat: Seat) -> bool:
+        """Return whether undoing this seat's removal brings them back: no later seat has the last word."""
+        later = (each for each in self.seats if each.team is seat.team and each.membership_id > seat.membership_id)
+        return self.seat_in(seat.team) is None and not any(each.has_joined for each in later)
 
     def restorable_in(self, team: Team) -> list[Lead]:
         """Return what the last removal from an account took that took anything."""

@@ -66,7 +66,7 @@ class Place:
                 if process.is_running:
                     continue
                 last = process.log().rpartition("guestlist: ")[2]
-                if last.startswith("database: "):
+                if last.startswith("GUESTLIST_DATABASE_URL: "):
                     self.chronicle.notes[f"{name} found no database, and was started again"] += 1
                 else:
                     self.chronicle.violated("what nobody kills stays up", f"{name} ended: {last[-1000:]}")

@@ -126,7 +126,10 @@ class PostOffice:
             await reader.read(100)
             raise ConnectionResetError
         lines = []
-        while (line := await reader.readline()) not in (b".\r\n", b""):
+        while (line := await reader.readline()) != b".\r\n":
+            if not line:
+                # Whoever was speaking is gone.
+                raise ConnectionResetError
             lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
         mail = email.message_from_bytes(b"".join(lines), policy=policy.default)
         kept = Kept(mail, to, now())

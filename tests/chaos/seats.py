@@ -113,9 +113,9 @@ def remove(driver: Driver, choice: Choice) -> str:
 
 
 def undo(driver: Driver, choice: Choice) -> str:
-    """Undo a removal: whoever had joined returns, to what it took, unless they were invited again since."""
+    """Undo a removal: whoever had joined returns, to what it took, unless they were invited again since, or joined."""
     gone = [seat for someone in driver.people for seat in someone.seats if seat.is_undoable]
-    able = [seat for seat in gone if seat.person.seat_in(seat.team) is None]
+    able = [seat for seat in gone if seat.person.may_return_to(seat)]
     if not able:
         return NOTHING
     seat = pick(able, choice.first)
