@@ -42,6 +42,11 @@ class Sweep(Base):
 
     findings: Mapped[list["Finding"]] = relationship(back_populates="sweep", order_by="Finding.id")
 
+    @property
+    def seconds(self) -> float:
+        """How long it took, or takes until now."""
+        return ((self.finished_at or now()) - self.started_at).total_seconds()
+
 
 class Finding(Base):
     """One breach of one invariant, with the evidence, and what became of it."""

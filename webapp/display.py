@@ -40,8 +40,9 @@ class Way:
 def show_pages(app: Flask) -> None:
     """Give templates what they share."""
     app.context_processor(_shared)
-    app.add_template_filter(_when, "when")
+    app.add_template_filter(when, "when")
     app.add_template_filter(_zoned, "zoned")
+    app.add_template_filter(seconds, "seconds")
     app.add_template_filter(_initials, "initials")
     app.add_template_filter(_breakable, "breakable")
     app.add_template_filter(address_of, "address_of")
@@ -62,6 +63,25 @@ def product() -> Settings:
 def address_of(card: Card) -> dict[str, Any]:
     """Return what the address of a card's page is made of, beside its account."""
     return {"kind": PLURALS[card.kind], "card_id": card.id}
+
+
+def when(moment: datetime) -> str:
+    """Return a moment as people say it: the time today, the day this year, else the date."""
+    local, today = _zoned(moment), _zoned(now())
+    if local.date() == today.date():
+        return f"{local:%H:%M}"
+    day = f"{local.day} {local:%b}"
+    return f"{day}, {local:%H:%M}" if local.year == today.year else f"{day} {local.year}"
+
+
+def seconds(count: float) -> str:
+    """Return a length of time as people say it, as exact as it matters."""
+    if count < 10:  # noqa: PLR2004
+        return f"{count:.2g} s"
+    for most, unit, length in ((120, "s", 1), (7200, "min", 60), (172800, "h", 3600)):
+        if count < most:
+            return f"{count / length:.0f} {unit}"
+    return f"{count / 86400:.0f} days"
 
 
 def _shared() -> dict[str, Any]:
@@ -114,15 +134,6 @@ def _zoned(moment: datetime) -> datetime:
     """Return the moment in the time zone of the account at hand."""
     found: Here | None = g.get("here")
     return moment.astimezone(found.membership.account.zone) if found and found.membership else moment
-
-
-def _when(moment: datetime) -> str:
-    """Return a moment as people say it: the time today, the day this year, else the date."""
-    local, today = _zoned(moment), _zoned(now())
-    if local.date() == today.date():
-        return f"{local:%H:%M}"
-    day = f"{local.day} {local:%b}"
-    return f"{day}, {local:%H:%M}" if local.year == today.year else f"{day} {local.year}"
 
 
 def _initials(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import Select, and_, case, extract, func, or_, select
+from sqlalchemy import Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from models import (
@@ -27,14 +27,13 @@ from models import (
     Tick,
     now,
 )
+from models.moments import seconds_between
+from webapp.pace import ENDED, NEWEST
 from workflows.checks import CHECKS
 from workflows.checks.schedules import is_overdue, last_success
 
 RECENT, A_DAY = timedelta(minutes=5), timedelta(days=1)
-# Of a flood of jobs, mails or removals the newest tell enough; those long done are not looked at.
-NEWEST = 100_000
 STANDING = (JobStatus.WAITING, JobStatus.RUNNING, JobStatus.DEAD)
-ENDED = (JobStatus.DONE, JobStatus.DEAD)
 OTHER_SCHEDULES = ("expire", "purge")
 BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
 Buckets = list[tuple[str, float]]
@@ -161,10 +160,7 @@ class Records(Collector):
 
     def _histogram(self, by: tuple[Any, ...], begin: Any, end: Any) -> Select[*tuple[Any, ...]]:  # noqa: ANN401
         """Return the query for (by, bound, count, sum of seconds)."""
-        if self.session.get_bind().dialect.name == "sqlite":
-            seconds = (func.julianday(end) - func.julianday(begin)) * 86400
-        else:
-            seconds = extract("epoch", end - begin)
+        seconds = seconds_between(self.session, begin, end)
         bound = case(*((seconds <= each, each) for each in BOUNDS), else_=float("1e9")).label("bound")
         return select(*by, bound, func.count(), func.sum(seconds)).group_by(*by, bound)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
@@ -13,8 +13,10 @@ from models.job import EVERY_KIND
 from models.pieces import newest
 from models.visible import plain
 from webapp.access import acting, here, needs
+from webapp.charts import Series, bars, lines
 from webapp.errors import answers_on
 from webapp.forms import JobsForm, before
+from webapp.pace import Minute, pace
 from workflows import operate
 from workflows.permissions import Action
 from workflows.refusals import NotFound, Refusal
@@ -36,14 +38,14 @@ UNFINISHED = Job.status.in_((JobStatus.WAITING, JobStatus.RUNNING, JobStatus.DEA
 
 
 def _page(refusal: Refusal | None = None) -> str:
-    session, asked = here().session, request.values
-    state, kind = asked.get("state", ""), plain(asked.get("kind", ""))[:64]
+    session, state, kind = here().session, request.values.get("state", ""), _kind()
     wanted = select(Job, Account.slug).outerjoin(Account, Account.id == Job.account_id)
     wanted = wanted.where(STATES.get(state, UNFINISHED))
     wanted = wanted.where(Job.actor == kind) if kind else wanted
     rows, has_more = newest(session.execute, wanted, Job.id, PER_PAGE, before=before())
     paused = session.scalars(select(Pause).order_by(Pause.actor)).all()
     shown = {"rows": rows, "has_more": has_more, "paused": paused, "oldest": _oldest(session), "at": now()}
+    shown["minutes"] = pace(session, kind=kind)
     choices = {"states": list(STATES), "kinds": operate.KINDS, "every_kind": EVERY_KIND, "state": state, "kind": kind}
     return render_template("pages/jobs.html", refusal=refusal, counts=_counts(session), **shown, **choices)
 
@@ -53,6 +55,24 @@ def _page(refusal: Refusal | None = None) -> str:
 def jobs() -> str:
     """Show how many jobs there are in each state, and those of one state and kind."""
     return _page()
+
+
+@pages.get("/jobs/throughput.svg")
+@needs(Action.OPERATE)
+def throughput() -> Response:
+    """Draw how many jobs ended in each minute of the last hour, and how."""
+    clock, minutes = _minutes()
+    done = Series("Done", "accent", [each.done for each in minutes])
+    return bars(clock, [done, Series("Dead", "wrong", [each.dead for each in minutes])])
+
+
+@pages.get("/jobs/latency.svg")
+@needs(Action.OPERATE)
+def latency() -> Response:
+    """Draw how long after they were wanted the jobs of each minute of the last hour ended."""
+    clock, minutes = _minutes()
+    half = Series("Half within", "accent", [each.half for each in minutes])
+    return lines(clock, [half, Series("95 % within", "warn", [each.most for each in minutes])])
 
 
 @pages.post("/jobs/replay")
@@ -121,6 +141,15 @@ def invitations() -> str:
     wanted = wanted.where(is_like) if q else wanted
     rows, has_more = newest(session.execute, wanted, Invitation.id, PER_PAGE, before=before())
     return render_template("pages/invitations.html", rows=rows, has_more=has_more, q=q)
+
+
+def _kind() -> str:
+    return plain(request.values.get("kind", ""))[:64]
+
+
+def _minutes() -> tuple[list[str], list[Minute]]:
+    minutes = pace(here().session, kind=_kind())
+    return [f"{each.at:%H:%M}" for each in minutes], minutes
 
 
 def _settle(settle: Callable[..., int]) -> ResponseReturnValue:

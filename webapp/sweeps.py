@@ -1,11 +1,16 @@
 """Sweeps on demand: what they found, what mending would do, and the mending (R60 to R63)."""
 
-from flask import Blueprint, redirect, render_template, url_for
-from flask.typing import ResponseReturnValue
-from sqlalchemy import func, or_, select
+from collections.abc import Sequence
+from typing import Any
 
-from models import Finding, Sweep, SweepKind
+from flask import Blueprint, Response, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Row, and_, func, or_, select
+
+from models import Finding, Severity, Sweep, SweepKind
 from webapp.access import acting, here, needs
+from webapp.charts import Series, bars
+from webapp.display import seconds, when
 from webapp.errors import answers_on
 from webapp.forms import RepairForm, SweepForm
 from webapp.visit import Here
@@ -16,21 +21,15 @@ from workflows.refusals import BadInput, NotFound, Refusal
 from workflows.sweep import begin_sweep, count_waiting, dry_run, repair_all, repair_finding
 
 pages = Blueprint("sweeps", __name__, url_prefix="/a/<slug:slug>/sweeps")
-PER_PAGE = 50
+MOST_SWEEPS = 60
 MOST_FINDINGS = 500
 BATCHES_AT_ONCE = 20
 
 
 def _page(refusal: Refusal | None = None) -> str:
-    found = here()
-    mine = Finding.account_id == found.by.account_id
-    counts = select(Finding.sweep_id, func.count().label("found"), func.count(Finding.repaired_at).label("mended"))
-    of_mine = counts.where(mine).group_by(Finding.sweep_id).subquery()
-    sweeps = select(Sweep, of_mine.c.found, of_mine.c.mended).outerjoin(of_mine, of_mine.c.sweep_id == Sweep.id)
-    own = or_(Sweep.account_id.is_(None), Sweep.account_id == found.by.account_id)
-    rows = found.session.execute(sweeps.where(own).order_by(Sweep.id.desc()).limit(PER_PAGE)).all()
-    checks = sorted(CHECKS.values(), key=lambda check: (check.kind, check.name))
-    return render_template("pages/sweeps.html", refusal=refusal, rows=rows, kinds=list(SweepKind), checks=checks)
+    rows, checks = _newest(here()), sorted(CHECKS.values(), key=lambda check: (check.kind, check.name))
+    shown = {"rows": rows, "over": _over(rows), "severities": list(Severity)}
+    return render_template("pages/sweeps.html", refusal=refusal, kinds=list(SweepKind), checks=checks, **shown)
 
 
 @pages.get("")
@@ -38,6 +37,25 @@ def _page(refusal: Refusal | None = None) -> str:
 def listed() -> str:
     """Show the last sweeps, and the checks that they make."""
     return _page()
+
+
+@pages.get("/findings.svg")
+@needs(Action.SWEEP)
+def history() -> Response:
+    """Draw how much each of the last sweeps found in this account, by severity."""
+    over = _over(_newest(here()))[::-1]
+    colors = {Severity.HIGH: "wrong", Severity.MEDIUM: "warn", Severity.LOW: "accent"}
+    of = [Series(each.capitalize(), color, [getattr(row, each) for row in over]) for each, color in colors.items()]
+    return bars(_days(over), of)
+
+
+@pages.get("/taken.svg")
+@needs(Action.SWEEP)
+def taken() -> Response:
+    """Draw how long each of the last sweeps took."""
+    over = _over(_newest(here()))[::-1]
+    took = Series("Time taken", "accent", [row.Sweep.seconds for row in over])
+    return bars(_days(over), [took], unit=seconds)
 
 
 @pages.post("")
@@ -84,6 +102,27 @@ def repair(sweep_id: int) -> ResponseReturnValue:
         if not is_left:
             break
     return redirect(url_for(".findings", sweep_id=sweep_id), 303)
+
+
+def _newest(found: Here) -> Sequence[Row[Any]]:
+    """Return the newest sweeps of this account or of all, each with its findings here: all, mended, by severity."""
+    account_id = found.by.account_id
+    own = or_(Sweep.account_id.is_(None), Sweep.account_id == account_id)
+    newest = select(Sweep.id).where(own).order_by(Sweep.id.desc()).limit(MOST_SWEEPS)
+    mine = and_(Finding.sweep_id == Sweep.id, Finding.account_id == account_id)
+    counts: list[Any] = [func.count(Finding.id).label("found"), func.count(Finding.repaired_at).label("mended")]
+    counts += [func.count().filter(Finding.severity == each).label(each) for each in Severity]
+    counted = select(Sweep, *counts).outerjoin(Finding, mine).where(Sweep.id.in_(newest)).group_by(Sweep.id)
+    return found.session.execute(counted.order_by(Sweep.id.desc())).all()
+
+
+def _over(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    return [row for row in rows if row.Sweep.finished_at]
+
+
+def _days(rows: Sequence[Row[Any]]) -> list[str]:
+    """Return the day of each sweep, or the time of those of today."""
+    return [when(row.Sweep.started_at).partition(",")[0] for row in rows]
 
 
 def _mend(found: Here, sweep_id: int, finding_id: int | None) -> bool:

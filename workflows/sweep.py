@@ -155,8 +155,7 @@ def _finish(session: Session, sweep: Sweep) -> None:
     sweep.rows, sweep.finished_at = sum(sweep.looked.values()), now()
     counts = select(Finding.check, func.count()).where(Finding.sweep_id == sweep.id).group_by(Finding.check)
     found = {name: count for name, count in session.execute(counts)}
-    seconds = round((sweep.finished_at - sweep.started_at).total_seconds(), 3)
-    about: dict[str, Any] = {"found": found, "rows": sweep.rows, "seconds": seconds}
+    about: dict[str, Any] = {"found": found, "rows": sweep.rows, "seconds": round(sweep.seconds, 3)}
     by = session.get(Membership, sweep.requested_by_id) if sweep.requested_by_id else None
     record(session, Event.SWEEP_FINISHED, sweep.id, account_id=sweep.account_id, by=by, **about)
 
