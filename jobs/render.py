@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 from email.mime.multipart import MIMEMultipart
 from email.policy import Compat32
 from email.utils import parseaddr
@@ -16,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 from models import Template as Kind
 from models import settings
 from models.audit import request_id
+from models.language import day, gettext, moment, plural, speaking
 from models.visible import one_line
 from workflows.compose import Letter
 
@@ -45,9 +45,15 @@ class Parts(NamedTuple):
 
 def render(letter: Letter) -> Message:
     """Return the mail, the same for the same letter but for its Date."""
+    with speaking(letter.language):
+        return _render(letter)
+
+
+def _render(letter: Letter) -> Message:
     parts = _parts(letter.template)
     chosen = settings()
-    context = {"product": chosen.product_name, "product_text": chosen.product_text, **letter.context}
+    context = {"product": chosen.product_name, "product_text": gettext(chosen.product_text)}
+    context |= {"language": letter.language, **letter.context}
     subject = cut(parts.subject.render(context), LONGEST_SUBJECT)
     mail = Message(
         subject=subject,
@@ -88,16 +94,6 @@ def excerpt(text: str, longest: int = 280) -> str:
     return cut(text, longest)
 
 
-def moment(at: datetime) -> str:
-    """Return a moment as people read it, in its own time zone."""
-    return f"{day(at)}, {at:%H:%M %Z}"
-
-
-def day(at: datetime) -> str:
-    """Return a day as people read it."""
-    return f"{at.day} {at:%B %Y}"
-
-
 def _flatten(_: object, mail: MIMEMultipart) -> None:
     """Leave one level of parts: programs that see "mixed" show a paper clip where nothing is attached."""
     mail.set_payload([part for part in mail.walk() if not part.is_multipart()])
@@ -119,7 +115,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
     )
+    made.install_gettext_callables(gettext, plural, newstyle=True)  # type: ignore[attr-defined]
     filters: dict[str, Callable[..., str]] = {"name": as_name, "excerpt": excerpt, "moment": moment, "day": day}
     made.filters.update(filters)
     return made

@@ -23,8 +23,13 @@ class Account(Base):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone that the account's days begin and end in; UTC where this machine does not know it."""
-        try:
-            return ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError):
-            return ZoneInfo("UTC")
+        """The time zone that the account's days begin and end in."""
+        return zone(self.time_zone)
+
+
+def zone(name: str) -> ZoneInfo:
+    """Return the time zone of a name; UTC where this machine does not know it."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

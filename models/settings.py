@@ -31,6 +31,7 @@ from models.formats import (
     wish,
 )
 from models.key import kept_key
+from models.language import N_
 
 PREFIX = "GUESTLIST_"
 # A Unix socket's path has room for 108 bytes on Linux, 104 on macOS.
@@ -65,7 +66,7 @@ class Settings(BaseSettings):
     )
     product_name: str = Field("Guestlist", min_length=1, max_length=100, description="Name shown on pages and in mails")
     product_text: str = Field(
-        "It keeps leads and customers in one place, and shares single cards with people outside the company.",
+        N_("It keeps leads and customers in one place, and shares single cards with people outside the company."),
         max_length=1000,
         description="Information about the product in invitation mails",
     )

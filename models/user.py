@@ -24,6 +24,8 @@ class User(Base):
     password_hash: Mapped[str | None] = mapped_column(String(255))
     mailbox_proved_at: Mapped[datetime | None]
     wants_mail: Mapped[bool] = mapped_column(default=True)
+    # What this person chose to read; nothing: what the account speaks.
+    language: Mapped[str | None] = mapped_column(String(16))
 
     @property
     def is_registered(self) -> bool:

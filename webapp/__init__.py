@@ -14,6 +14,7 @@ from webapp import dev, unsubscribe
 from webapp.access import guard_views
 from webapp.display import show_pages
 from webapp.errors import answer_errors
+from webapp.language import speak_languages
 from webapp.shield import shield
 from webapp.sizes import LARGEST_FORM, MOST_PARTS, bound_requests, hold_to_fields
 
@@ -28,6 +29,7 @@ PAGES = (
     "ends",
     "health",
     "imports",
+    "languages",
     "notifications",
     "ops",
     "passwords",
@@ -66,6 +68,7 @@ def create_app(settings: Settings, database: Database) -> Flask:
     app.url_map.merge_slashes = False
     shield(app)
     bound_requests(app, settings)
+    speak_languages(app)
     guard_views(app, database)
     hold_to_fields(app)
     # After the guard, so that who may not act at all hears that, and not about tokens.

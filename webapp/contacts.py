@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from models import Card, Company, Contact
+from models.language import N_
 from models.pieces import piece
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
@@ -34,8 +35,8 @@ class Sort:
     edit: Callable[..., Contact | Company]
 
 
-CONTACT_FACTS = {"email": "E-mail", "phone": "Phone", "position": "Position"}
-COMPANY_FACTS = {"website": "Website", "address": "Address"}
+CONTACT_FACTS = {"email": N_("E-mail"), "phone": N_("Phone"), "position": N_("Position")}
+COMPANY_FACTS = {"website": N_("Website"), "address": N_("Address")}
 SORTS = {
     each.many: each
     for each in (

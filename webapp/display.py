@@ -6,25 +6,30 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from babel.dates import format_skeleton
+from babel.numbers import format_decimal
 from flask import Flask, current_app, g, request
+from flask_babel import format_date, format_time
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup, escape
 from sqlalchemy import func, select
 
 from models import Card, CardKind, Membership, Notification, Settings, now
+from models.language import LANGUAGES, N_, gettext, locale, ngettext, spoken
+from webapp.labels import word
 from webapp.visit import Here
 from workflows.notify import unread_count
 from workflows.permissions import Action, may, role_on
 from workflows.sign_in import memberships_of
 
 WAYS = (
-    ("Leads", "/leads", Action.BROWSE),
-    ("Customers", "/customers", Action.BROWSE),
-    ("Contacts", "/contacts", Action.BROWSE),
-    ("Companies", "/companies", Action.BROWSE),
-    ("Users", "/settings/users", Action.INVITE),
-    ("Audit", "/audit", Action.AUDIT),
-    ("Sweeps", "/sweeps", Action.SWEEP),
+    (N_("Leads"), "/leads", Action.BROWSE),
+    (N_("Customers"), "/customers", Action.BROWSE),
+    (N_("Contacts"), "/contacts", Action.BROWSE),
+    (N_("Companies"), "/companies", Action.BROWSE),
+    (N_("Users"), "/settings/users", Action.INVITE),
+    (N_("Audit"), "/audit", Action.AUDIT),
+    (N_("Sweeps"), "/sweeps", Action.SWEEP),
 )
 PLURALS = {CardKind.LEAD: "leads", CardKind.CUSTOMER: "customers"}
 
@@ -43,6 +48,8 @@ def show_pages(app: Flask) -> None:
     app.add_template_filter(when, "when")
     app.add_template_filter(_zoned, "zoned")
     app.add_template_filter(seconds, "seconds")
+    app.add_template_filter(format_date, "date")
+    app.add_template_filter(word, "word")
     app.add_template_filter(_initials, "initials")
     app.add_template_filter(_breakable, "breakable")
     app.add_template_filter(address_of, "address_of")
@@ -69,19 +76,21 @@ def when(moment: datetime) -> str:
     """Return a moment as people say it: the time today, the day this year, else the date."""
     local, today = _zoned(moment), _zoned(now())
     if local.date() == today.date():
-        return f"{local:%H:%M}"
-    day = f"{local.day} {local:%b}"
-    return f"{day}, {local:%H:%M}" if local.year == today.year else f"{day} {local.year}"
+        return str(format_time(local, "short", rebase=False))
+    if local.year != today.year:
+        return str(format_date(local, rebase=False))
+    return f"{format_skeleton('MMMd', local, locale=locale())}, {format_time(local, 'short', rebase=False)}"
 
 
 def seconds(count: float) -> str:
     """Return a length of time as people say it, as exact as it matters."""
     if count < 10:  # noqa: PLR2004
-        return f"{count:.2g} s"
-    for most, unit, length in ((120, "s", 1), (7200, "min", 60), (172800, "h", 3600)):
+        return gettext("%(number)s s", number=format_decimal(float(f"{count:.2g}"), locale=locale()))
+    units = ((120, 1, N_("%(number)s s")), (7200, 60, N_("%(number)s min")), (172800, 3600, N_("%(number)s h")))
+    for most, length, unit in units:
         if count < most:
-            return f"{count / length:.0f} {unit}"
-    return f"{count / 86400:.0f} days"
+            return gettext(unit, number=f"{count / length:.0f}")
+    return ngettext("%(num)s day", "%(num)s days", round(count / 86400))
 
 
 def _shared() -> dict[str, Any]:
@@ -90,6 +99,8 @@ def _shared() -> dict[str, Any]:
         "here": found,
         "membership": found.membership if found else None,
         "settings": product(),
+        "language": spoken(),
+        "spoken_here": LANGUAGES,
         "csrf_token": generate_csrf,
         "unread": lambda: unread_count(found.session, found.me.id) if found and found.user else 0,
         "ways": lambda: _ways(found),
@@ -108,7 +119,7 @@ def _ways(found: Here | None) -> list[Way]:
     if len(mine) != 1:
         return [Way(each.account.name, f"/a/{each.account.slug}/leads") for each in mine]
     home, role = f"/a/{mine[0].account.slug}", role_on(found.session, mine[0])
-    return [Way(name, home + path) for name, path, action in WAYS if may(role, action)]
+    return [Way(gettext(name), home + path) for name, path, action in WAYS if may(role, action)]
 
 
 def _latest(found: Here | None) -> int:
@@ -133,7 +144,7 @@ def _is_removed(membership: Membership | None) -> bool:
 def _zoned(moment: datetime) -> datetime:
     """Return the moment in the time zone of the account at hand."""
     found: Here | None = g.get("here")
-    return moment.astimezone(found.membership.account.zone) if found and found.membership else moment
+    return moment.astimezone(found.account.zone) if found and found.account else moment
 
 
 def _initials(name: str) -> str:

@@ -3,6 +3,7 @@
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
+from models.language import gettext
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import EndForm, end_of_day
@@ -39,7 +40,8 @@ def move(membership_id: int) -> ResponseReturnValue:
     with acting() as found:
         ends_at = end_of_day(sent.expires_on, found.by.account.zone)
         name = set_end(found.session, membership_id, by=found.by, ends_at=ends_at).display_name
-    flash(f"{name} has access {f'to the end of {sent.expires_on}' if ends_at else 'without an end'}.")
+    to_the_end = gettext("%(name)s has access to the end of %(day)s.", name=name, day=sent.expires_on)
+    flash(to_the_end if ends_at else gettext("%(name)s has access without an end.", name=name))
     return redirect(url_for("users.listed"), 303)
 
 
@@ -49,5 +51,5 @@ def ask() -> ResponseReturnValue:
     """Ask whoever answers for the guest for more time."""
     with acting() as found:
         asked = ask_extension(found.session, by=found.by).display_name
-    flash(f"{asked} was asked. The answer comes here, too.")
+    flash(gettext("%(name)s was asked. The answer comes here, too.", name=asked))
     return redirect("/notifications", 303)

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from models.language import N_, gettext
 from webapp.access import greeting, looking, note_refusal
 from workflows.refusals import AccessEnded, BadInput, Conflict, Refusal, SignInFirst, StaleForm, TooMany, WrongPassword
 
@@ -18,10 +19,10 @@ View = Callable[Path, ResponseReturnValue]
 FAULT = 500
 ASKED_AGAIN = (BadInput, Conflict, TooMany, WrongPassword)
 SENTENCES = {
-    404: "There is nothing here that you can open.",
-    405: "This address does not answer that way.",
-    413: "This is too large to be sent here: {most} MB are the most.",
-    500: "Something went wrong on our side. Nothing was changed; please try again.",
+    404: N_("There is nothing here that you can open."),
+    405: N_("This address does not answer that way."),
+    413: N_("This is too large to be sent here: {most} MB are the most."),
+    500: N_("Something went wrong on our side. Nothing was changed; please try again."),
 }
 
 
@@ -89,7 +90,8 @@ def _failed(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, MethodNotAllowed) and request.method in {"GET", "HEAD"}:
         return redirect(_page_of_the_form(), 303)
     most = round((request.max_content_length or 0) / 1e6, 1)
-    body, _ = _page(SENTENCES.get(status, "This request could not be understood.").format(most=f"{most:g}"), status)
+    sentence = gettext(SENTENCES.get(status, N_("This request could not be understood.")))
+    body, _ = _page(sentence.format(most=f"{most:g}"), status)
     return body, status, {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
 
 

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from models import now
+from models.language import ENGLISH, LANGUAGES, gettext, spoken
 from models.visible import plain
 from workflows.refusals import BadEndDate, BadInput, TextTooLong
 
@@ -39,7 +40,7 @@ class Form(BaseModel):
         for value in given.values():
             for text in value if isinstance(value, list) else [value]:
                 if isinstance(text, str) and "\x00" in text:
-                    raise ValueError("This form holds a character that cannot be kept.")
+                    raise ValueError(gettext("This form holds a character that cannot be kept."))
         return given
 
     @classmethod
@@ -200,6 +201,18 @@ class PreferencesForm(Form):
     wants_mail: bool = False
 
 
+class LanguageForm(Form):
+    """The language to read from now on, and the page to go on to."""
+
+    language: Line = ""
+    next: str = ""
+
+    @field_validator("language")
+    @classmethod
+    def _spoken_here(cls, typed: str) -> str:
+        return typed if typed in LANGUAGES else ""
+
+
 class SweepForm(Form):
     kind: Line = ""
 
@@ -222,7 +235,8 @@ def day(typed: str) -> date | None:
     try:
         return date.fromisoformat(typed)
     except ValueError:
-        raise BadInput(f"“{typed[:40]}” is not a date, written as year-month-day.") from None
+        said = gettext("“%(typed)s” is not a date, written as year-month-day.", typed=typed[:40])
+        raise BadInput(said) from None
 
 
 def end_of_day(typed: str, zone: ZoneInfo) -> datetime | None:
@@ -241,8 +255,10 @@ def end_of_day(typed: str, zone: ZoneInfo) -> datetime | None:
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
-    message = first["msg"].removeprefix("Value error, ")
+    # What the library says of forms that no page has made, it says in English.
+    is_told = spoken() == ENGLISH or first["type"] == "value_error"
+    message = first["msg"].removeprefix("Value error, ") if is_told else gettext("This cannot be taken.")
     if first["type"] == "string_too_long":
         message = TextTooLong(first["ctx"]["max_length"]).sentence
     field = next((str(part) for part in first["loc"] if isinstance(part, str)), "")
-    return f"{field.replace('_', ' ').capitalize()}: {message}" if field else message
+    return f"{gettext(field.replace('_', ' ').capitalize())}: {message}" if field else message

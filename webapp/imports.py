@@ -7,6 +7,7 @@ from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 
 from models import Import, ImportRow, RowStatus, settings
+from models.language import gettext
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import Asked, ImportForm
@@ -86,7 +87,7 @@ def results(import_id: int) -> Response:
 def _file() -> tuple[str, list[dict[str, object]]]:
     file = request.files.get("file")
     if file is None or not file.filename:
-        raise BadInput("Choose a file first.")
+        raise BadInput(gettext("Choose a file first."))
     return file.filename, examine(read_table(file.read(), columns=COLUMNS, most=settings().import_rows))
 
 

@@ -7,6 +7,7 @@ from flask import Blueprint, flash, redirect, render_template
 from flask.typing import ResponseReturnValue
 
 from models import Card, Membership, Notification
+from models.language import gettext
 from webapp.access import acting, here, needs
 from webapp.forms import PreferencesForm, ReadForm
 from workflows.correspond import writable
@@ -96,7 +97,8 @@ def choose() -> ResponseReturnValue:
     sent = PreferencesForm.read()
     with acting() as found:
         prefer(found.session, found.me.id, wants_mail=sent.wants_mail)
-    flash("You are mailed what you have not read." if sent.wants_mail else "You get no more notification mails.")
+    mailed, silent = gettext("You are mailed what you have not read."), gettext("You get no more notification mails.")
+    flash(mailed if sent.wants_mail else silent)
     return redirect("/notifications", 303)
 
 

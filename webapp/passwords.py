@@ -6,11 +6,13 @@ from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from models import AttemptKind, LinkPurpose, User
+from models import AttemptKind, Link, LinkPurpose, User
 from webapp.access import database, needs
 from webapp.errors import answers_on
 from webapp.forms import ForgotForm, PasswordForm
+from webapp.language import keep_on, speak_to
 from webapp.origin import know_browser, source
+from webapp.visit import first_account
 from workflows.activate import activate, ask_reset, find_link, reset_password
 from workflows.address import normalise
 from workflows.passwords import hash_password
@@ -91,6 +93,7 @@ def _show(token: str, purpose: LinkPurpose, refusal: Refusal | None = None) -> R
         link = find_link(session, token, purpose)
         user, invitation = link.user, link.invitation
         called = invitation.membership.name if invitation else ""
+        _speak(session, link)
     if purpose is LinkPurpose.ACTIVATE and user.is_registered:
         return _already(AlreadyRegistered())
     filled = {"email": user.email, "name": called}
@@ -100,7 +103,7 @@ def _show(token: str, purpose: LinkPurpose, refusal: Refusal | None = None) -> R
 
 def _finish(token: str, purpose: LinkPurpose, finish: Finish) -> ResponseReturnValue:
     with database().reading() as session:
-        find_link(session, token, purpose)
+        _speak(session, find_link(session, token, purpose))
     try:
         sent = PasswordForm.read()
         made = hash_password(sent.password, sent.password_confirm)
@@ -111,9 +114,18 @@ def _finish(token: str, purpose: LinkPurpose, finish: Finish) -> ResponseReturnV
     except AlreadyRegistered as refusal:
         return _already(refusal)
     answer = redirect("/login?welcome=1", 303)
+    keep_on()
     # Whoever reads the mailbox is no stranger.
     know_browser(answer, user.id)
     return answer
+
+
+def _speak(session: Session, link: Link) -> None:
+    """Speak to whoever was mailed the link, whoever else is signed in here."""
+    if link.invitation is None:
+        first_account(session, link.user)
+    else:
+        speak_to(link.user, link.invitation.membership.account)
 
 
 def _already(refusal: AlreadyRegistered) -> ResponseReturnValue:

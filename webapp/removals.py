@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from models import Removal, RemovalStatus, now
+from models.language import N_, gettext
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import DeleteForm
@@ -19,13 +20,28 @@ from workflows.undo import comebacks, undo_removal
 
 pages = Blueprint("removals", __name__, url_prefix="/a/<slug:slug>")
 ENDED = {
-    "grants": "Leads and customers closed",
-    "notifications": "Notifications purged",
-    "mails": "Queued mails cancelled",
-    "invitations": "Invitations cancelled",
-    "links": "Links made useless",
-    "sessions": "Sessions ended",
+    "grants": N_("Leads and customers closed"),
+    "notifications": N_("Notifications purged"),
+    "mails": N_("Queued mails cancelled"),
+    "invitations": N_("Invitations cancelled"),
+    "links": N_("Links made useless"),
+    "sessions": N_("Sessions ended"),
 }
+
+# What a receipt says was asked, in words that are kept in English.
+ASKED = (N_("Enter the account"), N_("Use an open grant"), N_("Read notifications"))
+OPENED = (N_("Open the lead “%(card)s”"), N_("Open the customer “%(card)s”"))
+
+
+@pages.app_template_filter()
+def asked(probe: dict[str, str]) -> str:
+    """Return what a receipt's probe asked for."""
+    said = probe["asked"]
+    for each in OPENED:
+        before, _, after = each.partition("%(card)s")
+        if said.startswith(before):
+            return gettext(each, card=said.removeprefix(before).removesuffix(after))
+    return gettext(said) if said in ASKED else said
 
 
 def removal_page(refusal: Refusal | None = None) -> str:
@@ -54,7 +70,7 @@ def delete() -> ResponseReturnValue:
     """Show what deleting will end; once that is confirmed, end it."""
     sent = DeleteForm.read()
     if not sent.ids:
-        raise BadInput("Choose somebody to delete first.")
+        raise BadInput(gettext("Choose somebody to delete first."))
     with acting() as found:
         if not sent.confirm:
             preview = preview_removal(found.session, sent.ids, by=found.by)

@@ -12,6 +12,7 @@ from models.visible import plain
 from webapp.access import acting, database, here, needs
 from webapp.errors import answers_on
 from webapp.forms import SignInForm
+from webapp.language import keep_on
 from webapp.origin import know_browser, known_browser, source
 from webapp.visit import SECRET
 from workflows.address import normalise
@@ -75,6 +76,7 @@ def sign_out() -> ResponseReturnValue:
     with acting() as found:
         if found.user_session is not None:
             end_session(found.session, found.user_session.id)
+    keep_on()
     # The token stays: a second click on the same page is the same as the first.
     cookie.pop(SECRET, None)
     return redirect("/login", 303)

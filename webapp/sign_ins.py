@@ -5,6 +5,7 @@ from flask import session as cookie
 from flask.typing import ResponseReturnValue
 
 from models import AttemptKind, UserSession
+from models.language import gettext
 from webapp.access import acting, database, here, needs
 from webapp.errors import answers_on
 from webapp.forms import ChangeForm
@@ -76,7 +77,7 @@ def change() -> ResponseReturnValue:
     cookie.clear()
     cookie.permanent = True
     cookie[SECRET] = secret
-    flash("Your password is changed. Everywhere else you are signed out.")
+    flash(gettext("Your password is changed. Everywhere else you are signed out."))
     return redirect("/sign-ins", 303)
 
 

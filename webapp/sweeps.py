@@ -8,11 +8,13 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Row, and_, func, or_, select
 
 from models import Finding, Severity, Sweep, SweepKind
+from models.language import gettext
 from webapp.access import acting, here, needs
 from webapp.charts import Series, bars
 from webapp.display import seconds, when
 from webapp.errors import answers_on
 from webapp.forms import RepairForm, SweepForm
+from webapp.labels import word
 from webapp.visit import Here
 from workflows.checks import CHECKS
 from workflows.checks.words import evidence_in_words
@@ -45,7 +47,7 @@ def history() -> Response:
     """Draw how much each of the last sweeps found in this account, by severity."""
     over = _over(_newest(here()))[::-1]
     colors = {Severity.HIGH: "wrong", Severity.MEDIUM: "warn", Severity.LOW: "accent"}
-    of = [Series(each.capitalize(), color, [getattr(row, each) for row in over]) for each, color in colors.items()]
+    of = [Series(word(each), color, [getattr(row, each) for row in over]) for each, color in colors.items()]
     return bars(_days(over), of)
 
 
@@ -54,7 +56,7 @@ def history() -> Response:
 def taken() -> Response:
     """Draw how long each of the last sweeps took."""
     over = _over(_newest(here()))[::-1]
-    took = Series("Time taken", "accent", [row.Sweep.seconds for row in over])
+    took = Series(gettext("Time taken"), "accent", [row.Sweep.seconds for row in over])
     return bars(_days(over), [took], unit=seconds)
 
 
@@ -65,7 +67,7 @@ def begin() -> ResponseReturnValue:
     """Sweep this account now, in the background."""
     sent = SweepForm.read()
     if sent.kind and sent.kind not in set(SweepKind):
-        raise BadInput("There is no such kind of sweep.")
+        raise BadInput(gettext("There is no such kind of sweep."))
     with acting() as found:
         sweep = begin_sweep(found.session, kind=SweepKind(sent.kind) if sent.kind else None, by=found.by)
     return redirect(url_for(".findings", sweep_id=sweep.id), 303)

@@ -3,6 +3,7 @@
 from flask import Blueprint, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
+from models.language import gettext
 from webapp.access import acting, database, here, needs
 from webapp.cards import card_page
 from webapp.errors import answers_on
@@ -47,5 +48,5 @@ def remove_participant(membership_id: int) -> ResponseReturnValue:
     """Close this card to a guest (R50)."""
     with acting() as found:
         revoke_grant(found.session, found.on, membership_id, by=found.by)
-    flash("This card is closed to them from now on.")
+    flash(gettext("This card is closed to them from now on."))
     return redirect(url_for("cards.card"), 303)

@@ -3,7 +3,9 @@
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
+from models import User
 from webapp.access import database, needs
+from webapp.visit import first_account
 from workflows.notify import mute
 from workflows.permissions import Action
 from workflows.refusals import LinkDead
@@ -34,4 +36,7 @@ def _whose(token: str) -> int:
     user_id = read_unsubscribe(token)
     if user_id is None:
         raise LinkDead
+    with database().reading() as session:
+        if (user := session.get(User, user_id)) is not None:
+            first_account(session, user)
     return user_id

@@ -5,9 +5,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import or_, select
 
 from models import Import, ImportStatus, InvitationStatus, Membership
+from models.language import N_, gettext
 from webapp.access import acting, here, needs
 from webapp.errors import answers_on
 from webapp.forms import LARGEST_ID, InviteForm, end_of_day
+from webapp.labels import word
 from webapp.seats import AskedPeople, Status, seats_of
 from webapp.visit import Here
 from workflows.invite import cancel_invitation, invite, resend_invitation
@@ -17,8 +19,7 @@ from workflows.restore import former_access, lost_cards, restore_access
 
 pages = Blueprint("users", __name__, url_prefix="/a/<slug:slug>/settings")
 IMPORTS_SHOWN = 3
-GROUPS = (("free", "Free users"), ("member", "Members"), ("admin", "Admins"))
-STATES = tuple((each.value, each.capitalize()) for each in Status)
+GROUPS = (("free", N_("Free users")), ("member", N_("Members")), ("admin", N_("Admins")))
 
 
 def users_page(refusal: Refusal | None = None) -> str:
@@ -31,7 +32,13 @@ def users_page(refusal: Refusal | None = None) -> str:
     mine = select(Import).where(Import.account_id == found.by.account_id, kept)
     imports = found.session.scalars(mine.order_by(Import.id.desc()).limit(IMPORTS_SHOWN)).all()
     shown = {"seats": seats, "asked": asked, "has_more": has_more, "imports": imports}
-    return render_template("pages/users.html", refusal=refusal, groups=GROUPS, states=STATES, **shown)
+    return render_template(
+        "pages/users.html",
+        refusal=refusal,
+        groups=_groups(),
+        states=[(each.value, word(each)) for each in Status],
+        **shown,
+    )
 
 
 def again_page(membership_id: int, refusal: Refusal | None = None) -> str:
@@ -41,7 +48,7 @@ def again_page(membership_id: int, refusal: Refusal | None = None) -> str:
     about = {"account_id": former.account_id, "user_id": former.user_id}
     held = former_access(found.session, **about)
     lost = lost_cards(found.session, held) if held else None
-    return render_template("pages/again.html", refusal=refusal, former=former, groups=GROUPS, lost=lost)
+    return render_template("pages/again.html", refusal=refusal, former=former, groups=_groups(), lost=lost)
 
 
 def page_of_the_form(refusal: Refusal) -> str:
@@ -94,7 +101,8 @@ def resend(invitation_id: int) -> ResponseReturnValue:
     """Send the invitation again, with a fresh link."""
     with acting() as found:
         invitation = resend_invitation(found.session, invitation_id, by=found.by)
-    flash(f"The invitation of {invitation.email_typed} is sent again, with a fresh link.")
+    to = invitation.email_typed
+    flash(gettext("The invitation of %(address)s is sent again, with a fresh link.", address=to))
     return redirect(url_for(".listed"), 303)
 
 
@@ -105,9 +113,15 @@ def cancel(invitation_id: int) -> ResponseReturnValue:
     """Cancel the invitation with everything that was sent for it."""
     with acting() as found:
         invitation = cancel_invitation(found.session, invitation_id, by=found.by)
-    became = "had expired before" if invitation.status is InvitationStatus.EXPIRED else "is cancelled"
-    flash(f"The invitation of {invitation.email_typed} {became}, and its links are dead.")
+    expired = N_("The invitation of %(address)s had expired before, and its links are dead.")
+    cancelled = N_("The invitation of %(address)s is cancelled, and its links are dead.")
+    is_late = invitation.status is InvitationStatus.EXPIRED
+    flash(gettext(expired if is_late else cancelled, address=invitation.email_typed))
     return redirect(url_for(".listed"), 303)
+
+
+def _groups() -> list[tuple[str, str]]:
+    return [(group, gettext(label)) for group, label in GROUPS]
 
 
 def _former(found: Here, membership_id: int) -> Membership:

@@ -9,6 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
 from models import Account, Card, CardKind, Membership, MembershipStatus, User, UserSession
+from models.language import ENGLISH
+from webapp.language import speak_in, speak_to
 from workflows.permissions import Action, Role, is_in_force, may, permit, role_on
 from workflows.refusals import AccessEnded, Forbidden, NotFound, SignedOut, SignInFirst
 from workflows.sign_in import find_session, is_operator, memberships_of, pending_invitations_of, was_signed_out
@@ -27,6 +29,8 @@ class Here:
     user_session: UserSession | None = None
     membership: Membership | None = None
     card: Card | None = None
+    # The one in the address; where there is none, the first that is open to them.
+    account: Account | None = None
 
     @property
     def me(self) -> User:
@@ -68,7 +72,11 @@ def enter(session: Session) -> Here:
     if "slug" in g.path:
         g.here = _in_account(session, cast(UserSession, user_session), action, **g.path)
     else:
-        g.here = Here(session, _role_of(session, user, action), user, user_session)
+        account = first_account(session, user) if user else None
+        g.here = Here(session, _role_of(session, user, action), user, user_session, account=account)
+    if action is Action.OPERATE:
+        # Who operates reads what programs say, all of it in English.
+        speak_in(ENGLISH)
     return cast(Here, g.here)
 
 
@@ -76,8 +84,16 @@ def greet(session: Session) -> None:
     """Let the page at hand know who looks at it, if they are signed in and some account is open to them."""
     secret = cookie.get(SECRET)
     found = find_session(session, secret) if isinstance(secret, str) else None
-    if found is not None and memberships_of(session, found.user_id):
-        g.here = Here(session, Role.PERSON, found.user, found)
+    if found is not None and (account := first_account(session, found.user)):
+        g.here = Here(session, Role.PERSON, found.user, found, account=account)
+
+
+def first_account(session: Session, user: User) -> Account | None:
+    """Return the first of the accounts that are open to this person, and speak its language, or the one they chose."""
+    mine = memberships_of(session, user.id)
+    account = mine[0].account if mine else None
+    speak_to(user, account)
+    return account
 
 
 def _session_of(session: Session, action: Action) -> UserSession | None:
@@ -111,7 +127,7 @@ def _in_account(
         if card is None or card.kind is not KINDS[kind]:
             raise NotFound
     permit(session, membership, action, card=card)
-    return Here(session, role_on(session, membership, card), user, user_session, membership, card)
+    return Here(session, role_on(session, membership, card), user, user_session, membership, card, membership.account)
 
 
 def _membership_of(session: Session, user: User, slug: str) -> Membership:
@@ -122,6 +138,7 @@ def _membership_of(session: Session, user: User, slug: str) -> Membership:
     newest = own.order_by(is_over, Membership.id.desc()).limit(1).options(contains_eager(Membership.account))
     membership = session.scalars(newest).one_or_none()
     g.membership_id = membership.id if membership else None
+    speak_to(user, membership.account if membership else None)
     if membership is None or membership.status is MembershipStatus.INVITED:
         raise NotFound
     return membership

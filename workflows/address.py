@@ -2,6 +2,7 @@
 
 from email_validator import EmailNotValidError, validate_email
 
+from models.language import ENGLISH, N_, gettext, spoken
 from models.visible import visible
 from workflows.refusals import BadAddress
 
@@ -23,12 +24,14 @@ def normalise(typed: str) -> str:
             address, check_deliverability=False, allow_smtputf8=False, strict=True, test_environment=True
         )
     except EmailNotValidError as error:
-        raise BadAddress(_shown(typed), _lower_first(str(error))) from None
+        # The library gives its reasons in English.
+        reason = _lower_first(str(error)) if spoken() == ENGLISH else gettext("it is not written as addresses are.")
+        raise BadAddress(_shown(typed), reason) from None
     normal = f"{valid.ascii_local_part}@{valid.ascii_domain}".lower()
     if "." not in valid.domain:
-        raise BadAddress(_shown(typed), "its domain has no dot.")
+        raise BadAddress(_shown(typed), gettext("its domain has no dot."))
     if len(normal) > LONGEST:
-        raise BadAddress(_shown(typed), f"it is longer than {LONGEST} octets.")
+        raise BadAddress(_shown(typed), gettext("it is longer than %(longest)s octets.", longest=LONGEST))
     return normal
 
 
@@ -36,18 +39,19 @@ def _plain_reason(address: str) -> str | None:
     """Return why an address is refused at first sight, in words of our own; None where the syntax decides."""
     local, _, domain = address.rpartition("@")
     reasons = {
-        "nothing was typed.": not address,
-        f"it is longer than {LONGEST} octets.": len(address.encode(errors="replace")) > LONGEST,
-        "it contains a line break.": "\r" in address or "\n" in address,
-        "it contains control characters.": not address.replace("\u00a0", " ").isprintable(),
-        "write the address alone, without a name or brackets.": "<" in address or ">" in address,
-        "write one address only.": any(mark in address for mark in ",;")
+        N_("nothing was typed."): not address,
+        N_("it is longer than %(longest)s octets."): len(address.encode(errors="replace")) > LONGEST,
+        N_("it contains a line break."): "\r" in address or "\n" in address,
+        N_("it contains control characters."): not address.replace("\u00a0", " ").isprintable(),
+        N_("write the address alone, without a name or brackets."): "<" in address or ">" in address,
+        N_("write one address only."): any(mark in address for mark in ",;")
         or len(address.split()) > 1 < address.count("@"),
-        "quotation marks before the @-sign cannot be delivered.": '"' in local,
-        "an IP address in place of a domain cannot be delivered.": domain.startswith("["),
-        "letters with accents or of other scripts before the @-sign cannot be delivered.": not local.isascii(),
+        N_("quotation marks before the @-sign cannot be delivered."): '"' in local,
+        N_("an IP address in place of a domain cannot be delivered."): domain.startswith("["),
+        N_("letters with accents or of other scripts before the @-sign cannot be delivered."): not local.isascii(),
     }
-    return next((reason for reason, applies in reasons.items() if applies), None)
+    first = next((reason for reason, applies in reasons.items() if applies), None)
+    return first and gettext(first, longest=LONGEST)
 
 
 def _shown(typed: str) -> str:

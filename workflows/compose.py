@@ -21,6 +21,8 @@ from models import (
     Writes,
     settings,
 )
+from models.account import zone
+from models.language import ENGLISH, known
 from workflows.detect import detect
 from workflows.sign_in import is_operator
 from workflows.tokens import bounce_address, digest, token_for
@@ -40,6 +42,7 @@ class Letter:
     # Of the envelope, where failures are reported; empty: the From header's.
     sender: str = ""
     notification_ids: tuple[int, ...] = ()
+    language: str = ENGLISH
 
 
 NOTHING = Writes((), {})
@@ -101,7 +104,7 @@ def compose_invitation(session: Session, row: Row[Any], *, at: datetime) -> Comp
         "account": row.account,
         "login": row.to_address,
         "is_guest": row.group is Group.FREE,
-        "expires_at": row.expires_at,
+        "expires_at": _local(row, row.expires_at),
         "days": max(1, -((at - row.expires_at) // timedelta(days=1))),
     }
     is_reminder = row.template is Template.REMINDER
@@ -131,7 +134,7 @@ def compose_reset(session: Session, row: Row[Any], *, at: datetime) -> Composed 
         return Obstacle("asked for too long ago")
     token, linked = _link(session, row, user.id, LinkPurpose.RESET, expires_at)
     link = f"{settings().base_url}/password/reset/{token}"
-    context = {"link": link, "login": row.to_address, "hours": hours, "expires_at": expires_at}
+    context = {"link": link, "login": row.to_address, "hours": hours, "expires_at": _local(row, expires_at)}
     return Composed(letter(row, Template.PASSWORD_RESET, **context), linked)
 
 
@@ -140,7 +143,8 @@ def compose_changed(session: Session, row: Row[Any], *, at: datetime) -> Compose
     if not session.scalar(select(exists().where(User.email == row.to_address))):
         return Obstacle("nobody has this address any more")
     link = f"{settings().base_url}/password/forgot"
-    return Composed(letter(row, Template.PASSWORD_CHANGED, link=link, login=row.to_address, changed_at=row.queued_at))
+    context = {"link": link, "login": row.to_address, "changed_at": _local(row, row.queued_at)}
+    return Composed(letter(row, Template.PASSWORD_CHANGED, **context))
 
 
 def letter(
@@ -154,7 +158,13 @@ def letter(
     """Return the letter of a delivery's row."""
     account_id = row.account_id if row.invitation_id else None
     sender = bounce_address(row.id) if settings().bounces else ""
-    return Letter(template, row.to_address, row.mail_id, context, account_id, headers or {}, sender, notification_ids)
+    about = (account_id, headers or {}, sender, notification_ids, known(row.language))
+    return Letter(template, row.to_address, row.mail_id, context, *about)
+
+
+def _local(row: Row[Any], at: datetime) -> datetime:
+    """Return the moment in the time zone of the mail's account."""
+    return at.astimezone(zone(row.time_zone or ""))
 
 
 def _link(

@@ -20,6 +20,7 @@ from models import (
     announce,
     now,
 )
+from models.language import gettext
 from models.pieces import Piece, newest
 from workflows.grant import grant, participants
 from workflows.notify import notify
@@ -128,11 +129,11 @@ def _addressed(session: Session, card: Card, by: Membership, to: Collection[int]
         .execution_options(populate_existing=True)
     ).all()
     if len(people) != len(wanted):
-        raise NotAddressable("Somebody")
+        raise NotAddressable(gettext("Somebody"))
     allowed = {choice.membership.id for choice in addressable(session, card, by=by)}
     for each in people:
         if each.id not in allowed:
-            raise NotAddressable("Somebody" if by.is_guest else each.display_name)
+            raise NotAddressable(gettext("Somebody") if by.is_guest else each.display_name)
     return people
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from models import (
@@ -18,6 +18,7 @@ from models import (
     Job,
     JobStatus,
     Membership,
+    MembershipStatus,
     News,
     NewsKind,
     Notification,
@@ -96,6 +97,8 @@ FOUND = (
         User.password_hash.is_not(None).label("has_password"),
         User.mailbox_proved_at,
         Account.name.label("account"),
+        Account.time_zone,
+        func.coalesce(User.language, Account.language).label("language"),
         shown_name(_Inviter, _InviterUser).label("inviter"),
         _InviterUser.email.label("inviter_address"),
         case(
@@ -119,7 +122,32 @@ FOUND = (
 )
 # In the order that every verb keeps: membership, invitation, delivery.
 INVITED = FOUND.with_for_update(of=(Membership, Invitation, Delivery), key_share=True)
-OTHER = select(*Delivery.__table__.columns).where(Delivery.id == bindparam("delivery_id")).with_for_update()
+
+
+def _of_account(column: Any) -> ColumnElement[str]:  # noqa: ANN401
+    """SQL for what the mail's account says; of a mail that no account sends, what its reader's first one does."""
+    first = (
+        select(column)
+        .join(Membership, Membership.account_id == Account.id)
+        .join(User, Membership.user_id == User.id)
+        .where(User.email == Delivery.to_address, Membership.status != MembershipStatus.DELETED)
+        .order_by(Membership.id)
+        .limit(1)
+    )
+    own = select(column).where(Account.id == Delivery.account_id)
+    return func.coalesce(*(each.correlate(Delivery).scalar_subquery() for each in (own, first)))
+
+
+_chosen = select(User.language).where(User.email == Delivery.to_address).correlate(Delivery).scalar_subquery()
+OTHER = (
+    select(
+        *Delivery.__table__.columns,
+        func.coalesce(_chosen, _of_account(Account.language)).label("language"),
+        _of_account(Account.time_zone).label("time_zone"),
+    )
+    .where(Delivery.id == bindparam("delivery_id"))
+    .with_for_update(of=Delivery)
+)
 TAKEN = (
     update(Delivery)
     .where(Delivery.id == bindparam("taken_id"))

@@ -25,6 +25,7 @@ from models import (
     record,
     settings,
 )
+from models.language import gettext, speaking
 from models.visible import one_line
 from workflows.examine import Values
 from workflows.invite import ask_in
@@ -107,8 +108,10 @@ def advance_import(session: Session, import_id: int) -> bool:
     waiting = select(ImportRow).where(ImportRow.import_id == found.id, ImportRow.status == RowStatus.WAITING)
     batch = session.scalars(waiting.order_by(ImportRow.line).limit(settings().import_batch)).all()
     take_turn_to_mail(session, *(each.address for each in batch))
-    for each in batch:
-        _invite(session, found, each, by=by)
+    # What is kept of each row is read by whoever confirmed the list.
+    with speaking(by.user.language or by.account.language):
+        for each in batch:
+            _invite(session, found, each, by=by)
     if len(batch) == settings().import_batch:
         return True
     _end(session, found, ImportStatus.DONE)
@@ -129,10 +132,10 @@ def result_of(found: Import, row: ImportRow) -> tuple[str, str]:
     return {
         ImportStatus.CHECKED: ("ready", ""),
         ImportStatus.RUNNING: ("waiting", ""),
-        ImportStatus.CANCELLED: ("cancelled", "The list was cancelled before the turn of this row came."),
+        ImportStatus.CANCELLED: ("cancelled", gettext("The list was cancelled before the turn of this row came.")),
         ImportStatus.STOPPED: (
             "stopped",
-            f"The list stopped before the turn of this row came: {who} may not invite any more.",
+            gettext("The list stopped before the turn of this row came: %(name)s may not invite any more.", name=who),
         ),
     }[found.status]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from models.language import gettext
 from models.visible import CONTROLS, one_line, visible
 from workflows.address import normalise
 from workflows.invite import known_group
@@ -36,13 +37,13 @@ def _examined(row: Row, lines: dict[str, int]) -> Values:
 
 def _require_plain(name: str) -> None:
     if len(name.strip()) > LONGEST_NAME:
-        raise BadInput(f"The name is longer than {LONGEST_NAME} characters.")
+        raise BadInput(gettext("The name is longer than %(longest)s characters.", longest=LONGEST_NAME))
     if name.translate(CONTROLS) != name:
-        raise BadInput("The name contains control characters.")
+        raise BadInput(gettext("The name contains control characters."))
 
 
 def _once(address: str, line: int, lines: dict[str, int]) -> str:
     first = lines.setdefault(address, line)
     if first != line:
-        raise BadInput(f"{address} stands in line {first} already.")
+        raise BadInput(gettext("%(address)s stands in line %(line)s already.", address=address, line=first))
     return address

@@ -6,6 +6,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from models import AuditEvent, Event, Membership, NewsKind, announce, now, record
+from models.language import day, gettext
 from workflows.correspond import write_direct
 from workflows.permissions import Action, permit
 from workflows.refusals import AlreadyAsked, AlreadyEnded, EndlessGroup, NoEnd, NotFound
@@ -60,7 +61,7 @@ def ask_extension(session: Session, *, by: Membership) -> Membership:
     if session.scalar(select(mine)):
         raise AlreadyAsked(asked[0].display_name)
     last = (by.ends_at - MINUTE).astimezone(by.account.zone)
-    text = f"May I keep my access for longer? It ends on {last.day} {last:%B %Y}."
+    text = gettext("May I keep my access for longer? It ends on %(day)s.", day=day(last))
     write_direct(session, asked[0].id, by=by, text=text)
     record(session, Event.EXTENSION_ASKED, by.id, by=by, membership=by.id)
     return asked[0]

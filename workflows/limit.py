@@ -6,6 +6,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from models import Delivery, ImportRow, Invitation, Membership, Template, now, settings
+from models.language import ngettext
 from workflows.refusals import TooMany
 from workflows.turn import take_turn
 
@@ -22,7 +23,13 @@ def hold_to_hour(session: Session, by: Membership) -> None:
     made = select(func.count()).where(Invitation.inviter_id == by.id, Invitation.created_at > hour_ago)
     imported = exists().where(ImportRow.invitation_id == Invitation.id)
     if session.scalars(made.where(~imported)).one() >= limit:
-        raise TooMany(f"You have invited {limit} people within the hour; try again later.")
+        raise TooMany(
+            ngettext(
+                "You have invited %(num)s person within the hour; try again later.",
+                "You have invited %(num)s people within the hour; try again later.",
+                limit,
+            )
+        )
 
 
 def hold_to_resends(session: Session, invitation: Invitation) -> None:
@@ -33,7 +40,13 @@ def hold_to_resends(session: Session, invitation: Invitation) -> None:
     first = select(func.min(Delivery.id)).where(of).scalar_subquery()
     resent = select(func.count()).where(of, Delivery.id > first, Delivery.queued_at > now() - timedelta(days=1))
     if session.scalars(resent).one() >= limit:
-        raise TooMany(f"This invitation was sent again {limit} times within a day; try again tomorrow.")
+        raise TooMany(
+            ngettext(
+                "This invitation was sent again %(num)s time within a day; try again tomorrow.",
+                "This invitation was sent again %(num)s times within a day; try again tomorrow.",
+                limit,
+            )
+        )
 
 
 def hold_to_recipient(session: Session, address: str, *, apart_from: int = 0) -> None:
@@ -46,4 +59,10 @@ def hold_to_recipient(session: Session, address: str, *, apart_from: int = 0) ->
         Delivery.queued_at > now() - timedelta(days=1),
     )
     if session.scalars(mailed).one() >= limit:
-        raise TooMany(f"This address was sent {limit} invitations within a day; try again tomorrow.")
+        raise TooMany(
+            ngettext(
+                "This address was sent %(num)s invitation within a day; try again tomorrow.",
+                "This address was sent %(num)s invitations within a day; try again tomorrow.",
+                limit,
+            )
+        )

@@ -3,6 +3,8 @@
 A refusal is an answer, not a fault: it is shown to whoever asked, and never retried.
 """
 
+from models.language import gettext
+
 
 class Refusal(Exception):
     """This is not possible."""
@@ -11,8 +13,8 @@ class Refusal(Exception):
 
     @property
     def sentence(self) -> str:
-        """The sentence to show, with the refusal's arguments filled in."""
-        return (self.__doc__ or "").strip().format(*self.args)
+        """The sentence to show in the language spoken, with the refusal's arguments filled in."""
+        return gettext((self.__doc__ or "").strip()).format(*self.args)
 
 
 class Forbidden(Refusal):

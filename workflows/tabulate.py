@@ -7,6 +7,9 @@ from io import StringIO
 from itertools import islice
 from typing import NamedTuple
 
+from babel.lists import format_list
+
+from models.language import N_, gettext, locale
 from models.visible import visible
 from workflows.refusals import BadFile
 
@@ -37,17 +40,22 @@ def read_table(sent: bytes, *, columns: Sequence[str], most: int) -> list[Row]:
     lines = _text(sent).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if len(lines) > (most + 1) * LONGEST_ROW:
         raise BadFile(
-            f"it has {len(lines):,} lines, far more than {most:,} rows need. Split it, or delete empty lines."
+            gettext(
+                "it has %(lines)s lines, far more than %(most)s rows need. Split it, or delete empty lines.",
+                lines=f"{len(lines):,}",
+                most=f"{most:,}",
+            )
         )
     start = next((number for number, line in enumerate(lines) if line.strip() and not _is_hint(line)), None)
     if start is None:
-        raise BadFile("it is empty.")
+        raise BadFile(gettext("it is empty."))
     header, delimiter = _header(lines[start], columns)
     rows = list(islice(_rows(lines, start + 1, header, delimiter), most + 1))
     if len(rows) > most:
-        raise BadFile(f"it has more than {most:,} rows. Split it, and send the parts one after another.")
+        too_long = N_("it has more than %(most)s rows. Split it, and send the parts one after another.")
+        raise BadFile(gettext(too_long, most=f"{most:,}"))
     if not rows:
-        raise BadFile("there is nobody below its first line.")
+        raise BadFile(gettext("there is nobody below its first line."))
     return rows
 
 
@@ -67,7 +75,7 @@ def _text(sent: bytes) -> str:
         text = "\0"
     # What is written in UTF-16 has a NUL in its first word.
     if "\0" in text[:8]:
-        raise BadFile("it is no text in UTF-8. When you save it from a spreadsheet, choose “CSV UTF-8”.")
+        raise BadFile(gettext("it is no text in UTF-8. When you save it from a spreadsheet, choose “CSV UTF-8”."))
     return text
 
 
@@ -80,16 +88,18 @@ def _header(line: str, columns: Sequence[str]) -> tuple[list[str], str]:
     delimiter = max(DELIMITERS, key=line.count)
     cells, _ = _row_at([line[:LONGEST_LINE]], 0, delimiter)
     names = _trimmed([cell.strip().lower() for cell in cells or []], 0)
-    all_of_them = f"the columns are {', '.join(columns[:-1])} and {columns[-1]}"
+    all_of_them = gettext("the columns are %(columns)s", columns=format_list(columns, locale=locale()))
     if not set(names) & set(columns):
-        raise BadFile(f"its first line is “{_shown(line)}”, and should name the columns; {all_of_them}.")
+        said = N_("its first line is “%(line)s”, and should name the columns; %(columns)s.")
+        raise BadFile(gettext(said, line=_shown(line), columns=all_of_them))
     for name in names:
         if name not in columns:
-            raise BadFile(f"its column “{_shown(name)}” is not known; {all_of_them}.")
+            said = N_("its column “%(name)s” is not known; %(columns)s.")
+            raise BadFile(gettext(said, name=_shown(name), columns=all_of_them))
         if names.count(name) > 1:
-            raise BadFile(f"its column “{name}” comes twice.")
+            raise BadFile(gettext("its column “%(name)s” comes twice.", name=name))
     if missing := [name for name in columns if name not in names]:
-        raise BadFile(f"it has no column “{missing[0]}”; {all_of_them}.")
+        raise BadFile(gettext("it has no column “%(name)s”; %(columns)s.", name=missing[0], columns=all_of_them))
     return names, delimiter
 
 
@@ -119,14 +129,15 @@ def _row_at(lines: Sequence[str], start: int, delimiter: str) -> tuple[list[str]
 
 def _trouble(line: str) -> str:
     if len(line) > LONGEST_LINE:
-        return f"This line is longer than {LONGEST_LINE} characters."
-    return "The quotation marks of this line do not match."
+        return gettext("This line is longer than %(longest)s characters.", longest=LONGEST_LINE)
+    return gettext("The quotation marks of this line do not match.")
 
 
 def _row(line: int, cells: Sequence[str], header: Sequence[str]) -> Row:
     named = dict(zip(header, cells, strict=False))
     if len(cells) != len(header):
-        return Row(line, named, f"The cells of this line are {len(cells)}, those of the first line {len(header)}.")
+        said = N_("The cells of this line are %(cells)s, those of the first line %(first)s.")
+        return Row(line, named, gettext(said, cells=len(cells), first=len(header)))
     return Row(line, named)
 
 

@@ -4,72 +4,84 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from babel.lists import format_list
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
-from models import AuditEvent, Card, Delivery, Event, Grant, Invitation, Membership, Removal, settings
+from models import AuditEvent, Card, CardKind, Delivery, Event, Grant, Invitation, Membership, Removal, settings
+from models.language import N_, NN_, gettext, locale, ngettext
 from workflows import refusals
 from workflows.checks import CHECKS
 
 SENTENCES: dict[Event, str] = {
-    Event.ACCOUNT_FOUNDED: "{who} became the first admin of the new account",
-    Event.INVITATION_MADE: "{who} invited {invitee} as {group}",
-    Event.INVITATION_RESENT: "{who} sent the invitation of {invitee} again",
-    Event.INVITATION_CANCELLED: "{who} cancelled the invitation of {invitee}{because}",
-    Event.INVITATION_ACCEPTED: "{invitee} accepted the invitation",
-    Event.INVITATION_EXPIRED: "The invitation of {invitee} expired",
-    Event.DELIVERY_SENT: "A mail was sent to {address}",
-    Event.DELIVERY_FAILED: "A mail to {address} could not be delivered{because}",
-    Event.DELIVERY_CANCELLED: "A mail to {address} was cancelled before being sent{because}",
-    Event.DELIVERY_BOUNCED: "A mail to {address} came back{because}",
-    Event.DELIVERY_DELAYED: "A mail to {address} is late{because}",
-    Event.PASSWORD_SET: "A password was set",
-    Event.SIGNED_IN: "Somebody signed in",
-    Event.SIGN_IN_REFUSED: "Somebody tried to sign in and was refused",
-    Event.GRANT_MADE: "{who} gave {person} access to {card}{because}",
-    Event.END_SET: "{who} let the access of {person} end {until}",
-    Event.EXTENSION_ASKED: "{person} asked for more time",
-    Event.SESSIONS_ENDED: "A session was ended by the removal of {removed}",
-    Event.GRANT_REVOKED: "{who} removed {person} from {card}{because}",
-    Event.ACCESS_REFUSED: "{visitor} was refused {wanted}{because}",
-    Event.CARD_CREATED: "{who} created {card}",
-    Event.CARD_DELETED: "{who} deleted {card}",
-    Event.REMOVAL_REQUESTED: "{who} removed {person} from the account",
-    Event.REMOVAL_FINISHED: "All that {removed} could reach is closed: {closed}",
-    Event.REMOVAL_UNDONE: "{who} undid the removal of {person}",
-    Event.IMPORT_BEGUN: "{who} began to invite {people} from the list “{file}”",
-    Event.IMPORT_CANCELLED: "{who} cancelled the list “{file}” after {invited} had been invited",
-    Event.IMPORT_FINISHED: "All of the list “{file}” is through: {invited} invited, {refused} refused{because}",
-    Event.SWEEP_FINISHED: "{who} swept for dangling access and found {found}",
-    Event.FINDING_REPAIRED: "{who} had a sweep's finding repaired: {repair}",
-    Event.JOB_REPLAYED: "An operator let a job begin anew",
-    Event.JOB_DISCARDED: "An operator put a job away",
-    Event.JOBS_PAUSED: "An operator paused jobs",
-    Event.JOBS_RESUMED: "An operator let paused jobs go on",
+    Event.ACCOUNT_FOUNDED: N_("{who} became the first admin of the new account"),
+    Event.INVITATION_MADE: N_("{who} invited {invitee} as {group}"),
+    Event.INVITATION_RESENT: N_("{who} sent the invitation of {invitee} again"),
+    Event.INVITATION_CANCELLED: N_("{who} cancelled the invitation of {invitee}{because}"),
+    Event.INVITATION_ACCEPTED: N_("{invitee} accepted the invitation"),
+    Event.INVITATION_EXPIRED: N_("The invitation of {invitee} expired"),
+    Event.DELIVERY_SENT: N_("A mail was sent to {address}"),
+    Event.DELIVERY_FAILED: N_("A mail to {address} could not be delivered{because}"),
+    Event.DELIVERY_CANCELLED: N_("A mail to {address} was cancelled before being sent{because}"),
+    Event.DELIVERY_BOUNCED: N_("A mail to {address} came back{because}"),
+    Event.DELIVERY_DELAYED: N_("A mail to {address} is late{because}"),
+    Event.PASSWORD_SET: N_("A password was set"),
+    Event.SIGNED_IN: N_("Somebody signed in"),
+    Event.SIGN_IN_REFUSED: N_("Somebody tried to sign in and was refused"),
+    Event.GRANT_MADE: N_("{who} gave {person} access to {card}{because}"),
+    Event.END_SET: N_("{who} let the access of {person} end {until}"),
+    Event.EXTENSION_ASKED: N_("{person} asked for more time"),
+    Event.SESSIONS_ENDED: N_("A session was ended by the removal of {removed}"),
+    Event.GRANT_REVOKED: N_("{who} removed {person} from {card}{because}"),
+    Event.ACCESS_REFUSED: N_("{visitor} was refused {wanted}{because}"),
+    Event.CARD_CREATED: N_("{who} created {card}"),
+    Event.CARD_DELETED: N_("{who} deleted {card}"),
+    Event.REMOVAL_REQUESTED: N_("{who} removed {person} from the account"),
+    Event.REMOVAL_FINISHED: N_("All that {removed} could reach is closed: {closed}"),
+    Event.REMOVAL_UNDONE: N_("{who} undid the removal of {person}"),
+    Event.IMPORT_BEGUN: N_("{who} began to invite {people} from the list “{file}”"),
+    Event.IMPORT_CANCELLED: N_("{who} cancelled the list “{file}” after {invited} had been invited"),
+    Event.IMPORT_FINISHED: N_("All of the list “{file}” is through: {invited} invited, {refused} refused{because}"),
+    Event.SWEEP_FINISHED: N_("{who} swept for dangling access and found {found}"),
+    Event.FINDING_REPAIRED: N_("{who} had a sweep's finding repaired: {repair}"),
+    Event.JOB_REPLAYED: N_("An operator let a job begin anew"),
+    Event.JOB_DISCARDED: N_("An operator put a job away"),
+    Event.JOBS_PAUSED: N_("An operator paused jobs"),
+    Event.JOBS_RESUMED: N_("An operator let paused jobs go on"),
 }
 Row = TypeVar("Row", Membership, Grant, Card, Invitation, Delivery, Removal)
+CARDS = {CardKind.LEAD: N_("the lead “%(name)s”"), CardKind.CUSTOMER: N_("the customer “%(name)s”")}
 OF_INVITATION = {each for each in Event if each.startswith("invitation.")}
 OF_GRANT = {Event.GRANT_MADE, Event.GRANT_REVOKED}
 OF_DELIVERY = {each for each in Event if each.startswith("delivery.")}
 ON_CARD = {Event.CARD_CREATED, Event.CARD_DELETED, Event.ACCESS_REFUSED}
 # Of refusals whose own sentence names what the record does not.
 GENERAL = {
-    "NotAddressable": "not everybody who was addressed may be",
-    "TooMany": "it was tried too often",
+    "NotAddressable": N_("not everybody who was addressed may be"),
+    "TooMany": N_("it was tried too often"),
 }
-GROUPS = {"free": "a free user", "member": "a member", "admin": "an admin"}
+GROUPS = {"free": N_("a free user"), "member": N_("a member"), "admin": N_("an admin")}
+# What a removal closes, of one and of many.
+CLOSED = {
+    "grants": NN_("%(num)s grant", "%(num)s grants"),
+    "notifications": NN_("%(num)s notification", "%(num)s notifications"),
+    "mails": NN_("%(num)s mail", "%(num)s mails"),
+    "invitations": NN_("%(num)s invitation", "%(num)s invitations"),
+    "links": NN_("%(num)s link", "%(num)s links"),
+    "sessions": NN_("%(num)s session", "%(num)s sessions"),
+}
 # What needs no reason beside it.
 PLAIN = {"", "revoked"}
 REASONS = {
-    "removal": "access was removed",
-    "inviter gone": "its inviter may not invite any more",
-    "out of sight": "its reader may not see the card any more",
-    "invitation closed": "the invitation came to its end",
-    "card deleted": "the card was deleted",
-    "ended": "the end date was reached",
-    "restored": "as before the removal",
-    "stopped": "it stopped early, because its admin may not invite any more",
-    "found by a sweep": "a sweep found it open",
+    "removal": N_("access was removed"),
+    "inviter gone": N_("its inviter may not invite any more"),
+    "out of sight": N_("its reader may not see the card any more"),
+    "invitation closed": N_("the invitation came to its end"),
+    "card deleted": N_("the card was deleted"),
+    "ended": N_("the end date was reached"),
+    "restored": N_("as before the removal"),
+    "stopped": N_("it stopped early, because its admin may not invite any more"),
+    "found by a sweep": N_("a sweep found it open"),
 }
 
 
@@ -90,7 +102,7 @@ def tell(session: Session, account_id: int, events: Sequence[AuditEvent]) -> lis
     details = [_whole(each, grants) for each in events]
     names = _names(session, account_id, events, details)
     pairs = zip(events, details, strict=True)
-    return [SENTENCES[event.event].format_map(_words(event, about, names)) for event, about in pairs]
+    return [gettext(SENTENCES[event.event]).format_map(_words(event, about, names)) for event, about in pairs]
 
 
 def _whole(event: AuditEvent, grants: Mapping[int, Grant]) -> dict[str, Any]:
@@ -105,21 +117,21 @@ def _words(event: AuditEvent, about: Mapping[str, Any], names: Names) -> dict[st
     found, check = about.get("found") or {}, CHECKS.get(about.get("check", ""))
     return {
         "who": who or settings().product_name,
-        "visitor": who or "Somebody from outside the account",
-        "person": names.people.get(about.get("membership", 0), "somebody"),
-        "removed": " and ".join(names.removed.get(_removal(event) or 0, [])) or "a user",
-        "card": card or "a card",
-        "wanted": card or f"the page {about.get('path', '')}",
-        "invitee": names.invitees.get(event.object_id or 0) or about.get("email", "somebody"),
-        "group": GROUPS.get(about.get("group", ""), "a user"),
-        "address": names.addresses.get(event.object_id or 0, "somebody"),
+        "visitor": who or gettext("Somebody from outside the account"),
+        "person": names.people.get(about.get("membership", 0), gettext("somebody")),
+        "removed": format_list(names.removed.get(_removal(event) or 0, []), locale=locale()) or gettext("a user"),
+        "card": card or gettext("a card"),
+        "wanted": card or gettext("the page %(path)s", path=about.get("path", "")),
+        "invitee": names.invitees.get(event.object_id or 0) or about.get("email", gettext("somebody")),
+        "group": gettext(GROUPS.get(about.get("group", ""), N_("a user"))),
+        "address": names.addresses.get(event.object_id or 0, gettext("somebody")),
         "closed": _closed(about) if event.event is Event.REMOVAL_FINISHED else "",
-        "until": f"on {until[:10]}" if (until := about.get("until", "")) else "never",
-        "found": _count(sum(found.values()), "breach", "breaches") if found else "nothing",
-        "repair": check.remedy if check else about.get("remedy", ""),
-        "file": about.get("file", "a list"),
-        "people": _count(about.get("people", 0), "person", "people"),
-        "invited": _count(about.get("invited", 0), "person", "people"),
+        "until": _until(about.get("until", "")),
+        "found": ngettext("%(num)s breach", "%(num)s breaches", sum(found.values())) if found else gettext("nothing"),
+        "repair": gettext(check.remedy) if check else about.get("remedy", ""),
+        "file": about.get("file", gettext("a list")),
+        "people": _people(about.get("people", 0)),
+        "invited": _people(about.get("invited", 0)),
         "refused": str(about.get("refused", 0)),
         "because": _because(event.outcome),
     }
@@ -130,19 +142,22 @@ def _because(outcome: str) -> str:
         return ""
     refusal = getattr(refusals, outcome, None)
     if refusal is None:
-        return f": {REASONS.get(outcome, outcome)}"
-    return f": {GENERAL.get(outcome) or (refusal.__doc__ or '').strip()}"
+        return f": {gettext(REASONS[outcome]) if outcome in REASONS else outcome}"
+    return f": {gettext(GENERAL.get(outcome) or (refusal.__doc__ or '').strip())}"
 
 
 def _closed(parts: Mapping[str, Any]) -> str:
-    counts = {
-        name.rstrip("s"): part["rows"] for name, part in parts.items() if isinstance(part, dict) and part.get("rows")
-    }
-    return ", ".join(_count(count, name) for name, count in counts.items()) or "there was nothing to close"
+    counts = {name: part["rows"] for name, part in parts.items() if isinstance(part, dict) and part.get("rows")}
+    said = (ngettext(*CLOSED[name], count) for name, count in counts.items())
+    return ", ".join(said) or gettext("there was nothing to close")
 
 
-def _count(count: int, one: str, many: str = "") -> str:
-    return f"{count} {one if count == 1 else many or one + 's'}"
+def _people(count: int) -> str:
+    return ngettext("%(num)s person", "%(num)s people", count)
+
+
+def _until(at: str) -> str:
+    return gettext("on %(day)s", day=at[:10]) if at else gettext("never")
 
 
 def _names(
@@ -155,11 +170,17 @@ def _names(
     present = _of(Membership, account_id, people).options(joinedload(Membership.user))
     return Names(
         people={each.id: each.display_name for each in session.scalars(present)},
-        cards={each.id: f"the {each.kind} “{each.name}”" for each in session.scalars(_of(Card, account_id, cards))},
+        cards={
+            each.id: gettext(CARDS[each.kind], name=each.name) for each in session.scalars(_of(Card, account_id, cards))
+        },
         invitees={each.id: each.email_typed for each in session.scalars(_of(Invitation, account_id, invitations))},
         addresses={each.id: each.to_address for each in session.scalars(_of(Delivery, account_id, deliveries))},
         removed={each.id: _removed(each) for each in removals},
     )
+
+
+def _card(card: Card) -> str:
+    return gettext(CARDS[card.kind], name=card.name)
 
 
 def _removed(removal: Removal) -> list[str]:

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from models import Attempt, AttemptKind, Event, User, now, record, settings
+from models.language import N_, gettext, ngettext
 from workflows.refusals import SignInRefused, TooMany
 from workflows.tokens import digest
 from workflows.turn import take_turn
@@ -13,8 +14,8 @@ from workflows.turn import take_turn
 # What a browser in which the person has been before may try, whatever strangers do meanwhile.
 TRIES_PER_BROWSER = 10
 INSTEAD = {
-    AttemptKind.SIGN_IN: "or ask for a new password, and sign in from the page it leads to",
-    AttemptKind.RESET: "what was asked for before may have come by mail already",
+    AttemptKind.SIGN_IN: N_("or ask for a new password, and sign in from the page it leads to"),
+    AttemptKind.RESET: N_("what was asked for before may have come by mail already"),
 }
 
 
@@ -61,7 +62,14 @@ def _is_own_way(session: Session, browser: str | None) -> bool:
 
 def _hold(session: Session, kind: AttemptKind, limit: int, which: ColumnElement[bool]) -> None:
     if _count(session, Attempt.browser.is_(None), Attempt.kind == kind, which) >= limit:
-        raise TooMany(f"Too many tries. Wait {settings().tries_minutes} minutes; {INSTEAD[kind]}.")
+        raise TooMany(
+            ngettext(
+                "Too many tries. Wait %(num)s minute; %(instead)s.",
+                "Too many tries. Wait %(num)s minutes; %(instead)s.",
+                settings().tries_minutes,
+                instead=gettext(INSTEAD[kind]),
+            )
+        )
 
 
 def _count(session: Session, *which: ColumnElement[bool]) -> int:

@@ -20,13 +20,14 @@ from models import (
     now,
     record,
 )
+from models.language import N_, gettext
 from workflows.limit import take_turn_to_mail
 from workflows.permissions import Action, permit
 from workflows.refusals import NobodyReturns, NotFound, StillClosing, TooLateToUndo
 from workflows.restore import Lost, lost_cards, reopen
 
-HERE = "was invited again since"
-GONE_AGAIN = "joined again since, and was removed again"
+HERE = N_("was invited again since")
+GONE_AGAIN = N_("joined again since, and was removed again")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def undo_removal(session: Session, removal_id: int, *, by: Membership) -> Remova
         raise TooLateToUndo
     people = comebacks(session, removal)
     if all(each.obstacle for each in people):
-        raise NobodyReturns(" ".join(f"{each.membership.display_name} {each.obstacle}." for each in people))
+        raise NobodyReturns(" ".join(f"{each.membership.display_name} {gettext(each.obstacle)}." for each in people))
     able = [each.membership for each in people if not each.obstacle]
     cards = {each.id: _return(session, removal, each, by=by, at=at) for each in able}
     removal.undone_at, removal.undone = at, _certificate(people, cards, by=by, at=at)
@@ -93,9 +94,9 @@ def _comeback(session: Session, membership: Membership) -> Comeback:
 
 def _obstacle(session: Session, membership: Membership) -> str:
     if membership.activated_at is None:
-        return "had not joined yet"
+        return N_("had not joined yet")
     if membership.ends_at is not None and membership.ends_at <= now():
-        return "had access until a day that has passed"
+        return N_("had access until a day that has passed")
     same = {"account_id": membership.account_id, "user_id": membership.user_id}
     others = select(Membership.id).filter_by(**same).where(Membership.id != membership.id)
     if session.scalar(select(exists(others.where(Membership.status != MembershipStatus.DELETED)))):

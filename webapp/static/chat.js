@@ -4,9 +4,10 @@ const MANY = 12;
 
 function tell() {
   const names = [...form.querySelectorAll("[data-gains] input:checked")].map((box) => box.parentElement.querySelector(".name").textContent);
-  const all = new Intl.ListFormat("en", { type: "conjunction" }).format(names);
+  const all = new Intl.ListFormat(document.documentElement.lang, { type: "conjunction" }).format(names);
+  const { saysGains, saysGain } = form.dataset;
   document.getElementById("gain-line").textContent = names.length
-    ? `${all} ${names.length === 1 ? "gains" : "gain"} access to this ${form.dataset.one} by this message.` : "";
+    ? (names.length === 1 ? saysGains : saysGain).replace("{}", () => all) : "";
 }
 
 function find(typed) {
@@ -19,7 +20,7 @@ if (form) {
   const fieldset = form.querySelector(".to");
   if (fieldset && form.querySelectorAll(".chip").length > MANY) {
     const filter = document.createElement("input");
-    filter.type = "search"; filter.className = "form-control chip-filter"; filter.placeholder = "Find somebody"; filter.ariaLabel = "Find somebody";
+    filter.type = "search"; filter.className = "form-control chip-filter"; filter.placeholder = filter.ariaLabel = form.dataset.saysFind;
     filter.addEventListener("input", () => find(filter.value));
     fieldset.insertAdjacentElement("beforebegin", filter);
   }

@@ -12,7 +12,7 @@ export function refresh() {
     .then(async (answer) => {
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (answer.ok && !answer.redirected) swap(fresh);
-      else close(fresh.querySelector("[role=alert]")?.textContent ?? "Your access has ended.");
+      else close(fresh.querySelector("[role=alert]")?.textContent ?? page.saysEnded);
     })
     .catch(() => {})
     .finally(() => setTimeout(() => { busy = false; if (asked) { asked = false; refresh(); } }, PAUSE));
@@ -63,7 +63,7 @@ function close(sentence) {
   over = true;
   const said = document.createElement("p"), out = document.createElement("p"), link = document.createElement("a");
   said.className = "big"; said.role = "alert"; said.textContent = sentence;
-  link.href = "/"; link.className = "btn btn-plain"; link.textContent = "Go to the start";
+  link.href = "/"; link.className = "btn btn-plain"; link.textContent = page.saysStart;
   out.append(link);
   const box = document.createElement("div");
   box.className = "closed"; box.append(said, out);
@@ -71,7 +71,7 @@ function close(sentence) {
   main.replaceChildren(box);
   if (hadFocus) link.focus();
   document.querySelector("#bell .count")?.remove();
-  document.title = "Closed";
+  document.title = page.saysClosed;
 }
 
 function listen() {
@@ -87,10 +87,10 @@ function listen() {
   stream.addEventListener("users", (event) => { if (page.page === "users" && read(event).account === page.account) refresh(); });
   stream.addEventListener("closed", (event) => {
     const { account, card } = read(event);
-    if (account === page.account && (card === null || String(card) === page.card)) close("Your access to this has ended.");
+    if (account === page.account && (card === null || String(card) === page.card)) close(page.saysEndedHere);
     else refresh();
   });
-  stream.addEventListener("end", () => { stream.close(); close("Your access has ended."); });
+  stream.addEventListener("end", () => { stream.close(); close(page.saysEnded); });
 }
 
 let waiting = 0;

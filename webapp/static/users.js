@@ -3,7 +3,7 @@ const form = document.getElementById("people-form"), chosen = document.getElemen
 
 function count() {
   const many = form.querySelectorAll("[name=ids]:checked").length;
-  chosen.textContent = many === 1 ? "1 user chosen" : `${many} users chosen`;
+  chosen.textContent = chosen.dataset.says.replace("{}", many);
 }
 
 form.addEventListener("change", count);

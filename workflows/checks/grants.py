@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models import Addressee, Card, Grant, Membership, Message, Severity, SweepKind, User
+from models.language import N_
 from workflows.checks.check import Breaches, Check, is_left_behind, stale
 from workflows.revoke import close_grants
 
@@ -76,8 +77,8 @@ CHECKS = [
         name="grant_without_live_membership",
         kind=SweepKind.ACCESS,
         severity=Severity.HIGH,
-        breach="A grant is open although its membership has ended.",
-        remedy="close the grant",
+        breach=N_("A grant is open although its membership has ended."),
+        remedy=N_("close the grant"),
         subject=Grant,
         find=_without_live_membership,
         mend=_close,
@@ -86,8 +87,8 @@ CHECKS = [
         name="grant_on_deleted_card",
         kind=SweepKind.ACCESS,
         severity=Severity.HIGH,
-        breach="A grant is open although its card is deleted.",
-        remedy="close the grant",
+        breach=N_("A grant is open although its card is deleted."),
+        remedy=N_("close the grant"),
         subject=Grant,
         find=_on_deleted_card,
         mend=_close,
@@ -96,8 +97,8 @@ CHECKS = [
         name="grant_past_end",
         kind=SweepKind.ACCESS,
         severity=Severity.HIGH,
-        breach="A grant is open although its end date has passed.",
-        remedy="close the grant as of its end date",
+        breach=N_("A grant is open although its end date has passed."),
+        remedy=N_("close the grant as of its end date"),
         subject=Grant,
         find=_past_end,
         mend=_close_at_end,
@@ -106,8 +107,8 @@ CHECKS = [
         name="grant_without_message",
         kind=SweepKind.ACCESS,
         severity=Severity.HIGH,
-        breach="No message to this person on this card explains why the grant is open.",
-        remedy="close the grant",
+        breach=N_("No message to this person on this card explains why the grant is open."),
+        remedy=N_("close the grant"),
         subject=Grant,
         find=_without_message,
         mend=_close,

@@ -18,6 +18,7 @@ from models import (
     SweepKind,
     User,
 )
+from models.language import N_
 from workflows.checks.check import Breaches, Check, is_left_behind, stale
 from workflows.checks.members import has_none, last_account
 from workflows.close import close_invitations
@@ -96,8 +97,8 @@ CHECKS = [
         name="invitation_past_expiry",
         kind=SweepKind.INVITATIONS,
         severity=Severity.MEDIUM,
-        breach="An invitation is pending although its time is over.",
-        remedy="expire the invitation with its links and mail",
+        breach=N_("An invitation is pending although its time is over."),
+        remedy=N_("expire the invitation with its links and mail"),
         subject=Invitation,
         find=_past_expiry,
         mend=_expire,
@@ -106,8 +107,8 @@ CHECKS = [
         name="invitation_without_inviter",
         kind=SweepKind.INVITATIONS,
         severity=Severity.HIGH,
-        breach="An invitation is pending although its inviter may not invite any more.",
-        remedy="cancel the invitation with its links and mail",
+        breach=N_("An invitation is pending although its inviter may not invite any more."),
+        remedy=N_("cancel the invitation with its links and mail"),
         subject=Invitation,
         find=_without_inviter,
         mend=_cancel,
@@ -116,8 +117,8 @@ CHECKS = [
         name="link_without_membership",
         kind=SweepKind.INVITATIONS,
         severity=Severity.HIGH,
-        breach="A mailed link is open although there is nothing left to open with it.",
-        remedy="revoke the link",
+        breach=N_("A mailed link is open although there is nothing left to open with it."),
+        remedy=N_("revoke the link"),
         subject=Link,
         find=_link_without_membership,
         mend=_revoke,

@@ -20,6 +20,7 @@ from models import (
     UserSession,
     settings,
 )
+from models.language import N_
 from workflows.checks.check import Breaches, Check, is_left_behind, stale
 from workflows.expire import end_memberships
 from workflows.leave import has_nothing_left
@@ -100,8 +101,8 @@ CHECKS = [
         name="membership_past_end",
         kind=SweepKind.ACCESS,
         severity=Severity.HIGH,
-        breach="A membership stands although its end date has passed.",
-        remedy="remove the membership and all it holds",
+        breach=N_("A membership stands although its end date has passed."),
+        remedy=N_("remove the membership and all it holds"),
         subject=Membership,
         find=_past_end,
         mend=_end,
@@ -110,8 +111,8 @@ CHECKS = [
         name="membership_of_closed_account",
         kind=SweepKind.ACCESS,
         severity=Severity.HIGH,
-        breach="A membership stands although its account is closed.",
-        remedy="remove the membership and all it holds",
+        breach=N_("A membership stands although its account is closed."),
+        remedy=N_("remove the membership and all it holds"),
         subject=Membership,
         find=_of_closed_account,
         mend=_end,
@@ -120,8 +121,8 @@ CHECKS = [
         name="session_without_membership",
         kind=SweepKind.ACCESS,
         severity=Severity.HIGH,
-        breach="Somebody who has no membership left is still signed in.",
-        remedy="end the session",
+        breach=N_("Somebody who has no membership left is still signed in."),
+        remedy=N_("end the session"),
         subject=UserSession,
         find=_session_without_membership,
         mend=_end_session,
@@ -130,8 +131,8 @@ CHECKS = [
         name="guest_dormant",
         kind=SweepKind.ACCESS,
         severity=Severity.LOW,
-        breach="A guest has no card, and was not active for a long time.",
-        remedy="remove the guest",
+        breach=N_("A guest has no card, and was not active for a long time."),
+        remedy=N_("remove the guest"),
         subject=Membership,
         find=_dormant,
         mend=_end,

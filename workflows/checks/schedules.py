@@ -8,12 +8,19 @@ from sqlalchemy.orm import Session
 
 from models import Membership, Severity, Sweep, SweepKind, Tick, enqueue
 from models.base import BigId
+from models.language import N_
 from workflows.checks.check import Breaches, Check, Find, Mend, stale
 
 WATCHES = {
     SweepKind.ACCESS: SweepKind.WORK,
     SweepKind.INVITATIONS: SweepKind.WORK,
     SweepKind.WORK: SweepKind.ACCESS,
+}
+
+OVERDUE = {
+    SweepKind.ACCESS: N_("No sweep of access has succeeded for twice its period."),
+    SweepKind.INVITATIONS: N_("No sweep of invitations has succeeded for twice its period."),
+    SweepKind.WORK: N_("No sweep of work has succeeded for twice its period."),
 }
 
 
@@ -65,8 +72,8 @@ CHECKS = [
         name=f"{kind}_sweep_overdue",
         kind=watcher,
         severity=Severity.HIGH,
-        breach=f"No sweep of {kind} has succeeded for twice its period.",
-        remedy="begin one now",
+        breach=OVERDUE[kind],
+        remedy=N_("begin one now"),
         subject=Tick,
         find=_overdue(kind),
         mend=_begin(kind),

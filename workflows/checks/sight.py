@@ -24,6 +24,7 @@ from models import (
     announce,
     record,
 )
+from models.language import N_
 from workflows.checks.check import Breaches, Check, is_left_behind
 
 
@@ -87,8 +88,8 @@ CHECKS = [
         name="notification_out_of_sight",
         kind=SweepKind.ACCESS,
         severity=Severity.MEDIUM,
-        breach="A notification is about a card that its reader cannot see.",
-        remedy="purge the notification",
+        breach=N_("A notification is about a card that its reader cannot see."),
+        remedy=N_("purge the notification"),
         subject=Notification,
         find=_notification,
         mend=_purge,
@@ -97,8 +98,8 @@ CHECKS = [
         name="delivery_out_of_sight",
         kind=SweepKind.WORK,
         severity=Severity.HIGH,
-        breach="A queued mail is about a card that its reader cannot see.",
-        remedy="cancel the mail",
+        breach=N_("A queued mail is about a card that its reader cannot see."),
+        remedy=N_("cancel the mail"),
         subject=Delivery,
         find=_delivery,
         mend=_cancel,

@@ -20,6 +20,7 @@ from models import (
     enqueue,
 )
 from models.job import is_paused, ring_for
+from models.language import N_
 from workflows.checks.check import Breaches, Check, at_work, is_in_hand, stale
 
 
@@ -103,8 +104,8 @@ CHECKS = [
         name="removal_unfinished",
         kind=SweepKind.WORK,
         severity=Severity.HIGH,
-        breach="A removal never finished, and no job carries it on.",
-        remedy="queue what is left of the removal again",
+        breach=N_("A removal never finished, and no job carries it on."),
+        remedy=N_("queue what is left of the removal again"),
         subject=Removal,
         find=_removal,
         mend=_carry_on,
@@ -113,8 +114,8 @@ CHECKS = [
         name="import_unfinished",
         kind=SweepKind.WORK,
         severity=Severity.MEDIUM,
-        breach="A list of people was confirmed, and no job invites those that are left.",
-        remedy="let a job carry it on",
+        breach=N_("A list of people was confirmed, and no job invites those that are left."),
+        remedy=N_("let a job carry it on"),
         subject=Import,
         find=_import,
         mend=_invite_on,
@@ -123,8 +124,8 @@ CHECKS = [
         name="job_past_deadline",
         kind=SweepKind.WORK,
         severity=Severity.MEDIUM,
-        breach="A job is long due, and nobody has taken it up.",
-        remedy="ring for the job again",
+        breach=N_("A job is long due, and nobody has taken it up."),
+        remedy=N_("ring for the job again"),
         subject=Job,
         find=_job,
         mend=_ring,
@@ -133,8 +134,8 @@ CHECKS = [
         name="delivery_stuck",
         kind=SweepKind.WORK,
         severity=Severity.MEDIUM,
-        breach="A mail is neither sent nor given up, and no job works on it.",
-        remedy="queue the mail again, under the same Message-ID",
+        breach=N_("A mail is neither sent nor given up, and no job works on it."),
+        remedy=N_("queue the mail again, under the same Message-ID"),
         subject=Delivery,
         find=_delivery,
         mend=_send,
