@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 from typing import IO, NoReturn
+from zoneinfo import available_timezones
 
 import click
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +21,7 @@ from jobs.preview import mail
 from jobs.receiving import receive
 from models import Database, settings
 from models.formats import shown
+from models.language import ENGLISH, LANGUAGES
 from models.logs import begin_log
 from models.reports import begin_reports
 from models.schema import is_current
@@ -119,13 +121,19 @@ def account() -> None:
 @click.option("--name", required=True, help="The account's name, as people read it.")
 @click.option("--admin", required=True, help="E-mail address of its first admin.")
 @click.option("--password-file", type=click.File(), help="The admin's password; - is standard input. Else one is made.")
-def create(slug: str, name: str, admin: str, password_file: IO[str] | None) -> None:
+@click.option(
+    "--language", type=click.Choice(list(LANGUAGES)), default=ENGLISH, show_default=True, help="Spoken in it."
+)
+@click.option("--time-zone", default="UTC", show_default=True, help="Of its days, as in America/Sao_Paulo.")
+def create(slug: str, admin: str, password_file: IO[str] | None, **about: str) -> None:
     """Create an account with its first admin."""
+    if about["time_zone"] not in available_timezones():
+        raise click.BadParameter("there is no such time zone", param_hint="--time-zone")
     made = "" if password_file else secrets.token_urlsafe(max(SHORTEST_SECRET, settings().password_min_length))
     password = password_file.readline().rstrip("\r\n") if password_file else made
     hashed = hash_password(password, password)
     with _open().transaction() as session:
-        user = found_account(session, slug=slug, name=name, admin_email=admin, password_hash=hashed).user
+        user = found_account(session, slug=slug, admin_email=admin, password_hash=hashed, **about).user
     click.echo(f"{settings().base_url}/a/{slug} is open for {user.email}.")
     if user.password_hash != hashed:
         click.echo("They sign in with the password they have.")

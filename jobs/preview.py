@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 
 from jobs.render import render
 from models import Template, now, settings
+from models.language import ENGLISH, LANGUAGES
 from workflows.compose import Letter
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -44,12 +46,13 @@ def mail() -> None:
 
 @mail.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-def preview(directory: Path) -> None:
+@click.option("--language", type=click.Choice(list(LANGUAGES)), default=ENGLISH, show_default=True)
+def preview(directory: Path, language: str) -> None:
     """Write all mails into DIRECTORY as HTML and text, and as pictures where Chromium is installed."""
     directory.mkdir(parents=True, exist_ok=True)
     browser = next(filter(None, map(shutil.which, CHROMIUM)), None)
     for name, letter in samples():
-        mail = render(letter)
+        mail = render(replace(letter, language=language))
         (directory / f"{name}.html").write_text(str(mail.html_body), encoding="utf-8")
         (directory / f"{name}.txt").write_text(f"Subject: {mail.subject}\n\n{mail.text_body}", encoding="utf-8")
         for width, scheme in product(WIDTHS, SCHEMES) if browser else ():

@@ -44,15 +44,16 @@ def test_misuse_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_first_account_and_its_admin(stack: Stack, tmp_path: Path) -> None:
     slug = f"first-{free_port()}"
     (tmp_path / "password").write_text("my first long password\n")
-    create = ("account", "create", slug, "--name", "First", "--admin", f"ann@{slug}.example")
+    create = ("account", "create", slug, "--name", "First", "--admin", f"ann@{slug}.example", "--language", "es")
     made = stack.guestlist(*create, "--password-file", str(tmp_path / "password"))
     assert (made.returncode, made.stderr) == (0, "")
     assert f"{stack.url}/a/{slug}" in made.stdout
 
     browser = Browser(stack.url)
     assert browser.sign_in(f"ann@{slug}.example", "my first long password").status_code == 303
-    assert browser.get(f"/a/{slug}/settings/users").status_code == 200
+    assert '<html lang="es">' in browser.get(f"/a/{slug}/settings/users").text
     browser.close()
+    assert "time zone" in one_line(stack.guestlist(*create, "--time-zone", "Berlin"), 2)
     assert "already" in one_line(stack.guestlist(*create), 1)
     assert "not an address" in one_line(
         stack.guestlist("account", "create", f"{slug}-b", "--name", "B", "--admin", "b"), 1

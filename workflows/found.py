@@ -15,16 +15,17 @@ SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def found_account(
-    session: Session, *, slug: str, name: str, admin_email: str, password_hash: str, admin_name: str = ""
+    session: Session, *, slug: str, name: str, admin_email: str, password_hash: str, admin_name: str = "", **about: str
 ) -> Membership:
     """Found an account and return its first admin's membership.
 
+    `about` is its language and time zone, where they are not English and UTC.
     Whoever founds it vouches for the admin's mailbox. A person who has a password already keeps it.
     Raises BadSlug, SlugTaken, BadAddress, EmptyText, TextTooLong.
     """
     if not SLUG.fullmatch(slug):
         raise BadSlug(slug[:80])
-    account_id = insert_once(session, Account, slug=slug, name=called(name, LONGEST_NAME))
+    account_id = insert_once(session, Account, slug=slug, name=called(name, LONGEST_NAME), **about)
     if account_id is None:
         raise SlugTaken(slug)
     admin = enrol(
