@@ -94,7 +94,7 @@ def _of_access() -> Iterator[tuple[str, Letter]]:
     yield _sample(Template.ACCESS_ENDING, "guest", is_guest=True, link=_link("notifications#access"), **ending)
     to_sponsor = _link("a/berg/settings/users/12/end")
     yield _sample(Template.ACCESS_ENDING, "sponsor", is_guest=False, link=to_sponsor, **ending)
-    breaches = [("A grant is open although its membership is over.", 2), ("A session is open.", 1)]
+    breaches = [("A grant is open although its membership has ended.", 2), ("Somebody who has no membership left is still signed in.", 1)]
     found: Context = {"account": ACCOUNT, "breaches": breaches, "count": 3, "mended": 1, "is_account": True}
     yield _sample(Template.FINDINGS, link=_link("a/berg/sweeps/7"), **found)
 

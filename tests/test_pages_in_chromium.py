@@ -168,7 +168,7 @@ def activate(guest: Window, stack: Stack, email: str) -> None:
     guest.picture("activation")
     for field in ("password", "password_confirm"):
         guest.page.locator(f"[name={field}]").fill(NEW_PASSWORD)
-    guest.page.locator("form[method=post] button").click()
+    guest.page.get_by_role("button", name="Set password").click()
     expect(guest.page.get_by_role("status")).to_contain_text("password is set")
 
 
