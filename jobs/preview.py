@@ -15,6 +15,7 @@ import click
 from jobs.render import render
 from models import Template, now, settings
 from models.language import ENGLISH, LANGUAGES
+from workflows.checks import CHECKS
 from workflows.compose import Letter
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -94,7 +95,7 @@ def _of_access() -> Iterator[tuple[str, Letter]]:
     yield _sample(Template.ACCESS_ENDING, "guest", is_guest=True, link=_link("notifications#access"), **ending)
     to_sponsor = _link("a/berg/settings/users/12/end")
     yield _sample(Template.ACCESS_ENDING, "sponsor", is_guest=False, link=to_sponsor, **ending)
-    breaches = [("A grant is open although its membership has ended.", 2), ("Somebody who has no membership left is still signed in.", 1)]
+    breaches = [(CHECKS["grant_without_live_membership"].breach, 2), (CHECKS["session_without_membership"].breach, 1)]
     found: Context = {"account": ACCOUNT, "breaches": breaches, "count": 3, "mended": 1, "is_account": True}
     yield _sample(Template.FINDINGS, link=_link("a/berg/sweeps/7"), **found)
 

@@ -7,6 +7,7 @@ from sqlalchemy import Row, Select, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from models import Account, Finding, Group, Membership, Severity, Sweep, Template, User, now, settings
+from models.language import N_
 from workflows.checks import CHECKS
 from workflows.compose import Composed, Obstacle, letter
 from workflows.post import post
@@ -33,7 +34,7 @@ def alarm(session: Session, sweep: Sweep) -> None:
 def compose_findings(session: Session, row: Row[Any], *, at: datetime) -> Composed | Obstacle:  # noqa: ARG001
     """Return what was found, to a reader who may still see it."""
     if (row.to_address, row.membership_id) not in _readers(session, row.account_id):
-        return Obstacle("its reader may not see what sweeps find any more")
+        return Obstacle(N_("its reader may not see what sweeps find any more"))
     account = session.get(Account, row.account_id) if row.account_id else None
     mine = _severe(row.sweep_id).where(Finding.account_id.is_not_distinct_from(row.account_id))
     counts = mine.with_only_columns(Finding.check, func.count(), func.count(Finding.repaired_at))

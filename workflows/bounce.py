@@ -3,7 +3,8 @@
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from models import Delivery, DeliveryStatus, Event, NewsKind, announce, now, record
+from models import Account, Delivery, DeliveryStatus, Event, NewsKind, announce, now, record
+from models.language import gettext, speaking
 from workflows.receive import receive
 
 LONGEST_WORDS = 500
@@ -23,7 +24,9 @@ def bounce(session: Session, delivery_id: int, *, words: str) -> bool:
         announce(session, NewsKind.USERS, account_id=row.account_id)
     if row.message_id is not None:
         # Whoever wrote to a contact reads it where they wrote.
-        receive(session, row.message_id, text=f"[This mail did not reach {row.to_address}: {words}]")
+        with speaking(session.get_one(Account, row.account_id).language):
+            said = gettext("[This mail did not reach %(address)s: %(words)s]", address=row.to_address, words=words)
+        receive(session, row.message_id, text=said)
     return True
 
 

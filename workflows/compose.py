@@ -22,7 +22,7 @@ from models import (
     settings,
 )
 from models.account import zone
-from models.language import ENGLISH, known
+from models.language import ENGLISH, N_, known
 from workflows.detect import detect
 from workflows.sign_in import is_operator
 from workflows.tokens import bounce_address, digest, token_for
@@ -124,14 +124,14 @@ def compose_reset(session: Session, row: Row[Any], *, at: datetime) -> Composed 
     """Return the letter with a link to a new password, if somebody is registered with the address."""
     user = session.scalars(select(User).where(User.email == row.to_address)).one_or_none()
     if user is None or not user.is_registered:
-        return Obstacle("nobody is registered with this address")
+        return Obstacle(N_("nobody is registered with this address"))
     held = exists().where(Membership.user_id == user.id, Membership.status != MembershipStatus.DELETED)
     if not session.scalar(select(held)) and not is_operator(user):
-        return Obstacle("there is no account left to sign in to")
+        return Obstacle(N_("there is no account left to sign in to"))
     hours = settings().reset_hours
     expires_at = row.queued_at + timedelta(hours=hours)
     if expires_at <= at:
-        return Obstacle("asked for too long ago")
+        return Obstacle(N_("asked for too long ago"))
     token, linked = _link(session, row, user.id, LinkPurpose.RESET, expires_at)
     link = f"{settings().base_url}/password/reset/{token}"
     context = {"link": link, "login": row.to_address, "hours": hours, "expires_at": _local(row, expires_at)}
@@ -141,7 +141,7 @@ def compose_reset(session: Session, row: Row[Any], *, at: datetime) -> Composed 
 def compose_changed(session: Session, row: Row[Any], *, at: datetime) -> Composed | Obstacle:  # noqa: ARG001
     """Return the notice to a person that their password is another, so that they know if it was not them."""
     if not session.scalar(select(exists().where(User.email == row.to_address))):
-        return Obstacle("nobody has this address any more")
+        return Obstacle(N_("nobody has this address any more"))
     link = f"{settings().base_url}/password/forgot"
     context = {"link": link, "login": row.to_address, "changed_at": _local(row, row.queued_at)}
     return Composed(letter(row, Template.PASSWORD_CHANGED, **context))

@@ -32,6 +32,7 @@ from models import (
     write,
 )
 from models.base import UTCDateTime
+from models.language import N_
 from workflows.alarm import compose_findings
 from workflows.compose import (
     Composed,
@@ -102,14 +103,14 @@ FOUND = (
         shown_name(_Inviter, _InviterUser).label("inviter"),
         _InviterUser.email.label("inviter_address"),
         case(
-            (Invitation.status != InvitationStatus.PENDING, "the invitation is closed"),
-            (Invitation.expires_at <= _AT, "the invitation is past its time"),
-            (~Membership.is_wanted(_AT), "the person was removed"),
-            (_is_late, "the invitation was sent again"),
-            (User.email != Delivery.to_address, "nobody has this address any more"),
-            (Account.closed_at.is_not(None), "the account is closed"),
-            (~_Inviter.is_live(_AT), "the inviter was removed"),
-            (_Inviter.group != Group.ADMIN, "the inviter may not invite any more"),
+            (Invitation.status != InvitationStatus.PENDING, N_("the invitation is closed")),
+            (Invitation.expires_at <= _AT, N_("the invitation is past its time")),
+            (~Membership.is_wanted(_AT), N_("the person was removed")),
+            (_is_late, N_("the invitation was sent again")),
+            (User.email != Delivery.to_address, N_("nobody has this address any more")),
+            (Account.closed_at.is_not(None), N_("the account is closed")),
+            (~_Inviter.is_live(_AT), N_("the inviter was removed")),
+            (_Inviter.group != Group.ADMIN, N_("the inviter may not invite any more")),
         ).label("obstacle"),
     )
     .join(Invitation, Delivery.invitation_id == Invitation.id)

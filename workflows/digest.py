@@ -7,6 +7,7 @@ from sqlalchemy import Row, Select, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models import Account, Card, Contact, Grant, Group, Membership, Message, Notification, Template, User, settings
+from models.language import N_
 from workflows.compose import Composed, Obstacle, letter, shown_name
 from workflows.notify import is_in_sight
 from workflows.tokens import reply_address, sign_unsubscribe
@@ -25,7 +26,7 @@ def compose_digest(session: Session, row: Row[Any], *, at: datetime) -> Composed
     """Return all that the person has neither read nor been mailed, as far as they may see it at this moment."""
     entries = session.execute(_unread(row, at)).all()
     if not entries:
-        return Obstacle("nothing unread that they may see, or they want no mail")
+        return Obstacle(N_("nothing unread that they may see, or they want no mail"))
     unsubscribe = f"{settings().base_url}/unsubscribe/{sign_unsubscribe(entries[0].user_id)}"
     return Composed(
         letter(
@@ -64,7 +65,7 @@ def compose_contact_message(session: Session, row: Row[Any], *, at: datetime) ->
         .where(Account.closed_at.is_(None), Contact.email == row.to_address)
     ).one_or_none()
     if found is None:
-        return Obstacle("its author or its contact has no part in this card any more")
+        return Obstacle(N_("its author or its contact has no part in this card any more"))
     headers = {"Reply-To": reply_address(row.message_id)}
     return Composed(letter(row, Template.CONTACT_MESSAGE, headers=headers, **found._mapping))
 

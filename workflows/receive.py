@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import Account, Card, Message, MessageKind, NewsKind, announce
+from models.language import gettext, ngettext, speaking
 from models.visible import plain
 from workflows.notify import notify
 from workflows.permissions import Action, is_permitted
@@ -29,10 +30,12 @@ def receive(
     card = session.get(Card, asked.card_id, with_for_update={"read": True})
     if card is None or card.deleted_at is not None:
         return None
-    if session.get_one(Account, card.account_id).closed_at is not None or _is_there(session, once):
+    account = session.get_one(Account, card.account_id)
+    if account.closed_at is not None or _is_there(session, once):
         return None
     answer = Message(account_id=card.account_id, kind=MessageKind.CONTACT, card_id=card.id, once=once)
-    answer.text = "\n\n".join(_written(plain(text), left_out))
+    with speaking(account.language):
+        answer.text = "\n\n".join(_written(plain(text), left_out))
     session.add(answer)
     session.flush()
     if asked.author is not None and is_permitted(session, asked.author, Action.READ_CARD, card=card):
@@ -49,8 +52,14 @@ def _written(text: str, left_out: Sequence[str]) -> Iterator[str]:
     if text:
         yield text[:LONGEST_TEXT]
     if len(text) > LONGEST_TEXT:
-        yield f"[What goes beyond {LONGEST_TEXT} characters was not taken.]"
+        yield gettext("[What goes beyond %(longest)s characters was not taken.]", longest=LONGEST_TEXT)
     if left_out:
         count, names = len(left_out), ", ".join(left_out[:NAMED])
-        more = f" and {count - NAMED} more" if count > NAMED else ""
-        yield f"[{count} attachment{' was' if count == 1 else 's were'} not taken: {names}{more}]"
+        beyond = count - NAMED
+        more = " " + ngettext("and %(num)s more", "and %(num)s more", beyond) if beyond > 0 else ""
+        yield ngettext(
+            "[%(num)s attachment was not taken: %(names)s]",
+            "[%(num)s attachments were not taken: %(names)s]",
+            count,
+            names=names + more,
+        )

@@ -142,7 +142,8 @@ def _because(outcome: str) -> str:
         return ""
     refusal = getattr(refusals, outcome, None)
     if refusal is None:
-        return f": {gettext(REASONS[outcome]) if outcome in REASONS else outcome}"
+        # Why a mail was not sent is kept as a sentence; what a mail server said has no translation.
+        return f": {gettext(REASONS.get(outcome, outcome))}"
     return f": {gettext(GENERAL.get(outcome) or (refusal.__doc__ or '').strip())}"
 
 

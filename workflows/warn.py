@@ -7,6 +7,7 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session, contains_eager
 
 from models import Account, Group, Membership, Template, now, settings
+from models.language import N_
 from workflows.compose import Composed, Obstacle, letter
 from workflows.post import post
 
@@ -48,11 +49,11 @@ def compose_ending(session: Session, row: Row[Any], *, at: datetime) -> Composed
     """Return the warning to its reader, if the access still ends soon and they still are who they were."""
     guest = session.scalars(_ending(at).where(Membership.id == row.subject_id)).one_or_none()
     if guest is None or guest.warned_at is None or guest.warned_at > row.queued_at:
-        return Obstacle("the access has ended, or its end was moved")
+        return Obstacle(N_("the access has ended, or its end was moved"))
     readers = {each.id: each for each in (guest, *answerable(session, guest))}
     reader = readers.get(row.membership_id)
     if reader is None or reader.user.email != row.to_address or guest.ends_at is None:
-        return Obstacle("its reader does not answer for the guest any more")
+        return Obstacle(N_("its reader does not answer for the guest any more"))
     base, account = settings().base_url, guest.account
     where = "/notifications#access" if reader is guest else f"/a/{account.slug}/settings/users/{guest.id}/end"
     return Composed(
