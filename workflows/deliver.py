@@ -32,6 +32,7 @@ from models import (
 )
 from models.base import UTCDateTime
 from workflows.alarm import compose_findings
+from workflows.ask import compose_review
 from workflows.compose import (
     Composed,
     Letter,
@@ -52,6 +53,7 @@ COMPOSERS = {
     Template.NOTIFICATION: compose_digest,
     Template.CONTACT_MESSAGE: compose_contact_message,
     Template.ACCESS_ENDING: compose_ending,
+    Template.ACCESS_REVIEW: compose_review,
     Template.FINDINGS: compose_findings,
 }
 
