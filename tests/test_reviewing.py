@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
+import httpx
 import pytest
 from sqlalchemy import func, select, update
 
@@ -22,6 +23,8 @@ from models import (
 )
 from tests.browser import Browser
 from tests.inviting import Admin, second_admin, text_of
+from tests.mail_server import MailServer
+from tests.mailing import deliver, part
 from tests.people import Person, Team, make_guest, make_team
 from tests.process import until
 from tests.removing import at_once, delete_users, give, receipt_of
@@ -122,7 +125,7 @@ def test_r65_answers_and_a_removal_at_the_same_moment_do_no_harm(stack: Stack) -
 
 @pytest.mark.parametrize("chosen", ["keep", "end"])
 def test_r65_what_nobody_answers_is_settled_at_the_deadline_as_configured(
-    database: Database, team: Team, choose: Callable[..., None], chosen: str
+    database: Database, team: Team, server: MailServer, choose: Callable[..., None], chosen: str
 ) -> None:
     choose(review_unanswered=chosen)
     guest, gone = make_guest(database, team), make_guest(database, team)
@@ -146,6 +149,11 @@ def test_r65_what_nobody_answers_is_settled_at_the_deadline_as_configured(
         assert outcome(database, guest) is ReviewOutcome.ENDED
         assert found.status is MembershipStatus.DELETED
         assert removal is not None and removal.requested_by_id is None
+        told = [each for each in letters(database, team) if each.template is Template.ACCESS_ENDED]
+        assert [each.to_address for each in told] == [team.admin.email]
+        assert deliver(database, told[0].id) is DeliveryStatus.SENT
+        said = part(server.mails[-1], "plain")
+        assert "nobody answered in time" in said and f"{team.path}/removals/{removal.id}" in said
 
 
 def test_r65_an_admin_sees_what_nobody_answered_and_answers_late(stack: Stack) -> None:
@@ -242,7 +250,7 @@ def on_page(browser: Browser, team: Team) -> dict[int, int]:
     return {int(guest): int(review) for review, guest in found}
 
 
-def answer(browser: Browser, team: Team, review_id: int, what: str):
+def answer(browser: Browser, team: Team, review_id: int, what: str) -> httpx.Response:
     return browser.post(f"{team.path}/reviews/{review_id}/{what}")
 
 
@@ -262,6 +270,9 @@ def outcome(database: Database, guest: Person) -> ReviewOutcome | None:
 
 
 def mails(database: Database, team: Team) -> list[DeliveryStatus]:
-    of = (Delivery.account_id == team.id, Delivery.template == Template.ACCESS_REVIEW)
+    return [each.status for each in letters(database, team) if each.template is Template.ACCESS_REVIEW]
+
+
+def letters(database: Database, team: Team) -> list[Delivery]:
     with database.reading() as session:
-        return list(session.scalars(select(Delivery.status).where(*of)))
+        return list(session.scalars(select(Delivery).where(Delivery.account_id == team.id)))
