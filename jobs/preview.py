@@ -91,6 +91,13 @@ def _of_access() -> Iterator[tuple[str, Letter]]:
     yield _sample(Template.ACCESS_ENDING, "guest", is_guest=True, link=_link("notifications#access"), **ending)
     to_sponsor = _link("a/berg/settings/users/12/end")
     yield _sample(Template.ACCESS_ENDING, "sponsor", is_guest=False, link=to_sponsor, **ending)
+    ended: Context = {"account": ACCOUNT, "guest": "Noor Haddad", "ended_at": now(), "link": _link("a/berg/removals/7")}
+    for because in ("end", "review", "dormant"):
+        yield _sample(Template.ACCESS_ENDED, because, because=because, **ended)
+    guests = [("Noor Haddad", 3, now() - timedelta(days=4)), ("Tomas Eriksen", 1, now() - timedelta(days=96))]
+    review: Context = {"account": ACCOUNT, "due_at": now() + timedelta(days=14), "link": _link("a/berg/reviews")}
+    yield _sample(Template.ACCESS_REVIEW, "one", guests=guests[:1], count=1, more=0, does_end=False, **review)
+    yield _sample(Template.ACCESS_REVIEW, "many", guests=guests, count=9, more=7, does_end=True, **review)
     breaches = [("A grant is open although its membership is over.", 2), ("A session is open.", 1)]
     found: Context = {"account": ACCOUNT, "breaches": breaches, "count": 3, "mended": 1, "is_account": True}
     yield _sample(Template.FINDINGS, link=_link("a/berg/sweeps/7"), **found)

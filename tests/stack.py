@@ -43,6 +43,7 @@ IMPATIENT = {
     "TRIES_PER_PERSON": "8",
     # Tests sweep and expire when they want it, and plant breaches that nobody else should find first.
     "REMIND_CRON": NEVER,
+    "REVIEW_CRON": NEVER,
     **dict.fromkeys(("SWEEP_ACCESS_CRON", "SWEEP_INVITATIONS_CRON", "SWEEP_WORK_CRON", "EXPIRE_CRON"), NEVER),
 }
 

@@ -23,6 +23,7 @@ WAYS = (
     ("Contacts", "/contacts", Action.BROWSE),
     ("Companies", "/companies", Action.BROWSE),
     ("Users", "/settings/users", Action.INVITE),
+    ("Reviews", "/reviews", Action.REVIEW_ALL),
     ("Audit", "/audit", Action.AUDIT),
     ("Sweeps", "/sweeps", Action.SWEEP),
 )

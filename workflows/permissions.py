@@ -48,6 +48,8 @@ class Action(StrEnum):
     INVITE = "invite"
     SET_END = "set_end"
     ASK_EXTENSION = "ask_extension"
+    REVIEW = "review"
+    REVIEW_ALL = "review_all"
     REMOVE = "remove"
     AUDIT = "audit"
     SWEEP = "sweep"
@@ -85,6 +87,8 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.INVITE: _ADMINS,
     Action.SET_END: _ADMINS,
     Action.ASK_EXTENSION: frozenset({Role.GUEST, Role.PARTICIPANT}),
+    Action.REVIEW: _STAFF,
+    Action.REVIEW_ALL: _ADMINS,
     Action.REMOVE: _ADMINS,
     Action.AUDIT: _ADMINS,
     Action.SWEEP: _ADMINS,
@@ -117,6 +121,8 @@ SENTENCES: dict[Action, str] = {
     Action.INVITE: "see users, invite, resend and cancel",
     Action.SET_END: "set until when a guest has access",
     Action.ASK_EXTENSION: "ask for more time than the own end date gives",
+    Action.REVIEW: "keep or end the access of guests whom one invited, in a review",
+    Action.REVIEW_ALL: "the same of every guest",
     Action.REMOVE: "delete users, and undo that",
     Action.AUDIT: "read the audit record",
     Action.SWEEP: "run sweeps and repair findings",

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
-from models import AuditEvent, Card, Delivery, Event, Grant, Invitation, Membership, Removal, settings
+from models import AuditEvent, Card, Delivery, Event, Grant, Invitation, Membership, Removal, Review, settings
 from workflows import refusals
 from workflows.checks import CHECKS
 
@@ -37,6 +37,10 @@ SENTENCES: dict[Event, str] = {
     Event.REMOVAL_REQUESTED: "{who} removed {person} from the account",
     Event.REMOVAL_FINISHED: "All that {removed} could reach is closed: {closed}",
     Event.REMOVAL_UNDONE: "{who} undid the removal of {person}",
+    Event.REVIEW_OPENED: "It was asked whether {person} keeps access",
+    Event.REVIEW_KEPT: "{who} answered that {person} keeps access",
+    Event.REVIEW_ENDED: "{who} ended the access of {person} after it was asked for{because}",
+    Event.REVIEW_UNANSWERED: "Nobody answered in time whether {person} keeps access",
     Event.IMPORT_BEGUN: "{who} began to invite {people} from the list “{file}”",
     Event.IMPORT_CANCELLED: "{who} cancelled the list “{file}” after {invited} had been invited",
     Event.IMPORT_FINISHED: "All of the list “{file}” is through: {invited} invited, {refused} refused{because}",
@@ -47,7 +51,7 @@ SENTENCES: dict[Event, str] = {
     Event.JOBS_PAUSED: "An operator paused jobs",
     Event.JOBS_RESUMED: "An operator let paused jobs go on",
 }
-Row = TypeVar("Row", Membership, Grant, Card, Invitation, Delivery, Removal)
+Row = TypeVar("Row", Membership, Grant, Card, Invitation, Delivery, Removal, Review)
 OF_INVITATION = {each for each in Event if each.startswith("invitation.")}
 OF_GRANT = {Event.GRANT_MADE, Event.GRANT_REVOKED}
 OF_DELIVERY = {each for each in Event if each.startswith("delivery.")}
@@ -69,6 +73,7 @@ REASONS = {
     "ended": "the end date was reached",
     "restored": "as before the removal",
     "stopped": "it stopped early, because its admin may not invite any more",
+    "unanswered": "nobody answered in time",
     "found by a sweep": "a sweep found it open",
 }
 
@@ -87,14 +92,18 @@ class Names:
 def tell(session: Session, account_id: int, events: Sequence[AuditEvent]) -> list[str]:
     """Return a sentence for each event of the account, in their order."""
     grants = {each.id: each for each in session.scalars(_of(Grant, account_id, _objects(events, OF_GRANT)))}
-    details = [_whole(each, grants) for each in events]
+    opened = session.scalars(_of(Review, account_id, _objects(events, {Event.REVIEW_OPENED})))
+    reviews = {each.id: each.membership_id for each in opened}
+    details = [_whole(each, grants, reviews) for each in events]
     names = _names(session, account_id, events, details)
     pairs = zip(events, details, strict=True)
     return [SENTENCES[event.event].format_map(_words(event, about, names)) for event, about in pairs]
 
 
-def _whole(event: AuditEvent, grants: Mapping[int, Grant]) -> dict[str, Any]:
-    """Return the event's details; where many grants end together, only the grant itself knows whose it was."""
+def _whole(event: AuditEvent, grants: Mapping[int, Grant], reviews: Mapping[int, int]) -> dict[str, Any]:
+    """Return the event's details; where much happens together, only each thing itself knows whose it is."""
+    if event.event is Event.REVIEW_OPENED:
+        return {**event.details, "membership": reviews.get(event.object_id or 0)}
     grant = grants.get(event.object_id or 0) if event.event in OF_GRANT else None
     return {**event.details, "membership": grant.membership_id, "card": grant.card_id} if grant else event.details
 

@@ -77,20 +77,22 @@ function close(sentence) {
 function listen() {
   const stream = new EventSource(`/notifications/stream?after=${page.after}`);
   const read = (event) => JSON.parse(event.data || "{}");
+  const say = (what, detail) => document.dispatchEvent(new CustomEvent(what, { detail }));
   const about = (event) => { const { account, card } = read(event); return account === page.account && String(card) === page.card; };
   // What happened between the making of the page, or the loss of the stream, and now.
   stream.addEventListener("open", refresh);
-  stream.addEventListener("notification", refresh);
+  stream.addEventListener("notification", (event) => { say("told", read(event)); refresh(); });
   stream.addEventListener("card", (event) => { if (about(event)) refresh(); });
   stream.addEventListener("center", refresh);
   stream.addEventListener("direct", refresh);
   stream.addEventListener("users", (event) => { if (page.page === "users" && read(event).account === page.account) refresh(); });
   stream.addEventListener("closed", (event) => {
     const { account, card } = read(event);
+    say("withdrawn", { account, card });
     if (account === page.account && (card === null || String(card) === page.card)) close("Your access to this has ended.");
     else refresh();
   });
-  stream.addEventListener("end", () => { stream.close(); close("Your access has ended."); });
+  stream.addEventListener("end", () => { stream.close(); say("withdrawn", {}); close("Your access has ended."); });
 }
 
 let waiting = 0;
