@@ -23,7 +23,7 @@ pages = Blueprint("cards", __name__, url_prefix="/a/<slug:slug>/<any(leads, cust
 PER_PAGE, TASKS_SHOWN, LAST_PAGE = 60, 20, 10_000
 FIELD = "field-"
 # What of a card may grow without end: shown in pieces, each asked for in the address by its own name.
-PIECES = ("chat", "letters", "notes", "people", "tasks")
+PIECES = ("chat", "letters", "notes", "participants", "tasks")
 
 
 def list_page(refusal: Refusal | None = None) -> str:
@@ -54,7 +54,7 @@ def card_page(refusal: Refusal | None = None) -> str:
         chat=chat,
         letters=chat_of(found.session, card, kind=MessageKind.CONTACT, before=before("letters")),
         asked={name: before(name) or None for name in PIECES},
-        grants=participants(found.session, card, before=before("people")),
+        grants=participants(found.session, card, before=before("participants")),
         participating=_participating(found, chat),
         **of_people(found),
         **(of_attached(found) if found.may(Action.EDIT_FIELDS) else {}),
