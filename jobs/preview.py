@@ -53,8 +53,8 @@ def preview(directory: Path) -> None:
         (directory / f"{name}.html").write_text(str(mail.html_body), encoding="utf-8")
         (directory / f"{name}.txt").write_text(f"Subject: {mail.subject}\n\n{mail.text_body}", encoding="utf-8")
         for width, scheme in product(WIDTHS, SCHEMES) if browser else ():
-            picture = directory / f"{name}-{width}-{scheme}.png"
-            _picture(str(browser), directory / f"{name}.html", picture, width, scheme)
+            taken = directory / f"{name}-{width}-{scheme}.png"
+            picture(str(browser), directory / f"{name}.html", taken, width, scheme)
         click.echo(f"{directory / name}  {mail.subject}")
     if browser is None:
         click.echo("Without Chromium there are no pictures.")
@@ -132,11 +132,12 @@ def _sample(template: Template, form: str = "", **context: Any) -> tuple[str, Le
     return name, Letter(template, READER, f"<{name}@{settings().mail_domain}>", context)
 
 
-def _picture(browser: str, page: Path, picture: Path, width: int, scheme: str) -> None:
+def picture(browser: str, page: Path, to: Path, width: int, scheme: str) -> None:
+    """Write what a page looks like on a screen of a width, by day or by night, as a PNG. Exits where there is none."""
     # As root there is no sandbox to be had; the pages are our own.
     looks = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={width},{HEIGHT}")
     colours = f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}"
-    command = [browser, *looks, colours, f"--screenshot={picture.resolve()}", page.resolve().as_uri()]
+    command = [browser, *looks, colours, f"--screenshot={to.resolve()}", page.resolve().as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
-    if not picture.exists():
+    if not to.exists():
         sys.exit(f"guestlist: {browser}: {(done.stderr or 'no picture').strip().splitlines()[-1]}")

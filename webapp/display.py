@@ -27,6 +27,7 @@ WAYS = (
     ("Audit", "/audit", Action.AUDIT),
     ("Sweeps", "/sweeps", Action.SWEEP),
 )
+TAIL = 600
 PLURALS = {CardKind.LEAD: "leads", CardKind.CUSTOMER: "customers"}
 
 
@@ -47,6 +48,7 @@ def show_pages(app: Flask) -> None:
     app.add_template_filter(_initials, "initials")
     app.add_template_filter(_breakable, "breakable")
     app.add_template_filter(address_of, "address_of")
+    app.add_template_filter(_tail, "tail")
     version = _version(Path(app.static_folder or ""))
 
     @app.url_defaults
@@ -140,6 +142,11 @@ def _zoned(moment: datetime) -> datetime:
 def _initials(name: str) -> str:
     words = [word for word in name.replace("@", " ").split() if word[0].isalnum()]
     return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
+def _tail(trace: str) -> str:
+    """Return the end of a long traceback, which tells the most."""
+    return trace if len(trace) <= TAIL else f"… {trace[-TAIL:]}"
 
 
 def _breakable(address: str) -> Markup:

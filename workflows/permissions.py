@@ -135,8 +135,8 @@ def may(role: Role, action: Action) -> bool:
     return role in TABLE.get(action, frozenset())
 
 
-def permit(session: Session, by: Membership, action: Action, *, card: Card | None = None) -> None:
-    """Return if `by` may do this in their account, on `card` where one is given.
+def permit(session: Session, by: Membership, action: Action, *, card: Card | None = None) -> Role:
+    """Return the role in which `by` may do this in their account, on `card` where one is given.
 
     Raises AccessEnded for a membership that is over, NotFound for a card they cannot see, else Forbidden.
     """
@@ -149,6 +149,7 @@ def permit(session: Session, by: Membership, action: Action, *, card: Card | Non
         raise NotFound
     if not may(role, action):
         raise Forbidden
+    return role
 
 
 def is_permitted(session: Session, by: Membership, action: Action, *, card: Card | None = None) -> bool:

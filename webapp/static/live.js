@@ -32,6 +32,7 @@ function swap(fresh) {
   }
   document.dispatchEvent(new CustomEvent("swapped"));
   poll();
+  watch();
 }
 
 // What somebody ticked or opened stays ticked and open.
@@ -102,6 +103,17 @@ function poll() {
   if (region) waiting = setTimeout(refresh, Number(region.dataset.poll));
 }
 
+// Whoever scrolls to the end of a list is shown more of it, and from then on as much.
+const ends = new IntersectionObserver((seen) => {
+  const end = seen.find((each) => each.isIntersecting);
+  if (end) { page.self = end.target.getAttribute("href"); refresh(); }
+});
+function watch() {
+  ends.disconnect();
+  for (const end of document.querySelectorAll("[data-more]")) ends.observe(end);
+}
+
+document.addEventListener("asked", refresh);
 document.addEventListener("click", (event) => {
   // Every link of a thread leads to where all of it is read.
   const form = event.target.closest("a")?.closest(".thread")?.querySelector("form.read-thread");
@@ -110,3 +122,4 @@ document.addEventListener("click", (event) => {
 for (const end of document.querySelectorAll("[data-bottom]")) end.scrollTop = end.scrollHeight;
 listen();
 poll();
+watch();
