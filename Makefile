@@ -19,7 +19,7 @@ up: $(VENV)/runtime.stamp
 	@exec $(BIN)/guestlist up $(if $(PORT),--port "$(PORT)") $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
 test: $(VENV)/test.stamp
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 4 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .

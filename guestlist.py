@@ -90,9 +90,7 @@ def web() -> None:
 
     _open().close()
     begin_log(settings().log_level)
-    while not serve(settings(), factory="guestlist:asgi"):
-        # What makes it fall for good is said in one line.
-        _open().close()
+    serve(settings(), factory="guestlist:asgi")
 
 
 @cli.command()

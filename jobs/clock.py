@@ -114,6 +114,7 @@ def _schedules(settings: Settings) -> dict[str, tuple[str, Callable[[Session], o
     return {
         "expire": (settings.expire_cron, lambda session: enqueue(session, "expire")),
         "remind": (settings.remind_cron, lambda session: enqueue(session, "remind")),
+        "review": (settings.review_cron, lambda session: enqueue(session, "review")),
         "purge": (settings.purge_cron, lambda session: enqueue(session, "purge")),
         "sweep-access": (settings.sweep_access_cron, lambda session: begin_sweep(session, kind=SweepKind.ACCESS)),
         "sweep-invitations": (

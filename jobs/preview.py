@@ -57,8 +57,8 @@ def preview(directory: Path, language: str) -> None:
         (directory / f"{name}.html").write_text(str(mail.html_body), encoding="utf-8")
         (directory / f"{name}.txt").write_text(f"Subject: {mail.subject}\n\n{mail.text_body}", encoding="utf-8")
         for width, scheme in product(WIDTHS, SCHEMES) if browser else ():
-            picture = directory / f"{name}-{width}-{scheme}.png"
-            _picture(str(browser), directory / f"{name}.html", picture, width, scheme)
+            taken = directory / f"{name}-{width}-{scheme}.png"
+            picture(str(browser), directory / f"{name}.html", taken, width, scheme)
         click.echo(f"{directory / name}  {mail.subject}")
     if browser is None:
         click.echo("Without Chromium there are no pictures.")
@@ -95,6 +95,13 @@ def _of_access() -> Iterator[tuple[str, Letter]]:
     yield _sample(Template.ACCESS_ENDING, "guest", is_guest=True, link=_link("notifications#access"), **ending)
     to_sponsor = _link("a/berg/settings/users/12/end")
     yield _sample(Template.ACCESS_ENDING, "sponsor", is_guest=False, link=to_sponsor, **ending)
+    ended: Context = {"account": ACCOUNT, "guest": "Noor Haddad", "ended_at": now(), "link": _link("a/berg/removals/7")}
+    for because in ("end", "review", "dormant"):
+        yield _sample(Template.ACCESS_ENDED, because, because=because, **ended)
+    guests = [("Noor Haddad", 3, now() - timedelta(days=4)), ("Tomas Eriksen", 1, now() - timedelta(days=96))]
+    review: Context = {"account": ACCOUNT, "due_at": now() + timedelta(days=14), "link": _link("a/berg/reviews")}
+    yield _sample(Template.ACCESS_REVIEW, "one", guests=guests[:1], count=1, more=0, does_end=False, **review)
+    yield _sample(Template.ACCESS_REVIEW, "many", guests=guests, count=9, more=7, does_end=True, **review)
     breaches = [(CHECKS["grant_without_live_membership"].breach, 2), (CHECKS["session_without_membership"].breach, 1)]
     found: Context = {"account": ACCOUNT, "breaches": breaches, "count": 3, "mended": 1, "is_account": True}
     yield _sample(Template.FINDINGS, link=_link("a/berg/sweeps/7"), **found)
@@ -129,11 +136,12 @@ def _sample(template: Template, form: str = "", **context: Any) -> tuple[str, Le
     return name, Letter(template, READER, f"<{name}@{settings().mail_domain}>", context)
 
 
-def _picture(browser: str, page: Path, picture: Path, width: int, scheme: str) -> None:
+def picture(browser: str, page: Path, to: Path, width: int, scheme: str) -> None:
+    """Write what a page looks like on a screen of a width, by day or by night, as a PNG. Exits where there is none."""
     # As root there is no sandbox to be had; the pages are our own.
     looks = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={width},{HEIGHT}")
     colours = f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}"
-    command = [browser, *looks, colours, f"--screenshot={picture.resolve()}", page.resolve().as_uri()]
+    command = [browser, *looks, colours, f"--screenshot={to.resolve()}", page.resolve().as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
-    if not picture.exists():
+    if not to.exists():
         sys.exit(f"guestlist: {browser}: {(done.stderr or 'no picture').strip().splitlines()[-1]}")

@@ -1,13 +1,16 @@
-"""Actors that the clock wants: expire what is past its time, remind, sweep, and forget what is long done."""
+"""Actors that the clock wants: expire what is past its time, remind, review, sweep, and forget what is long done."""
 
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
 from jobs.durable import Again, durable
+from models import enqueue
+from workflows.ask import ask_reviewers
 from workflows.expire import expire as expire_batch
 from workflows.purge import purge_jobs, purge_lists
 from workflows.remind import remind as remind_batch
+from workflows.review import open_reviews, settle_reviews
 from workflows.sweep import run_sweep
 from workflows.warn import warn as warn_batch
 
@@ -16,14 +19,21 @@ from workflows.warn import warn as warn_batch
 @durable(within=timedelta(minutes=10))
 def expire(session: Session) -> type[Again] | None:
     """Expire one batch of what is past its time."""
-    return Again if expire_batch(session) else None
+    return Again if any((expire_batch(session), settle_reviews(session))) else None
 
 
 @durable(within=timedelta(hours=1))
 def remind(session: Session) -> type[Again] | None:
-    """Queue one batch each of the reminders and the warnings that are due."""
-    is_more = (remind_batch(session), warn_batch(session))
+    """Queue one batch each of the reminders, warnings and reviews that are due."""
+    is_more = (remind_batch(session), warn_batch(session), ask_reviewers(session))
     return Again if any(is_more) else None
+
+
+@durable(within=timedelta(days=1))
+def review(session: Session) -> None:
+    """Open a review of every guest's access; those who are asked are mailed like whoever is reminded."""
+    open_reviews(session)
+    enqueue(session, "remind")
 
 
 @durable(within=timedelta(hours=1))

@@ -17,6 +17,7 @@ from models.message import Addressee, Message, MessageKind
 from models.news import News, NewsKind, announce
 from models.notification import Notification
 from models.removal import Removal, RemovalStatus
+from models.review import Review, ReviewOutcome
 from models.settings import Settings, settings
 from models.sweep import Finding, Severity, Sweep, SweepKind, Tick
 from models.user import Link, LinkPurpose, User, UserSession
@@ -61,6 +62,8 @@ __all__ = [
     "Pause",
     "Removal",
     "RemovalStatus",
+    "Review",
+    "ReviewOutcome",
     "RowStatus",
     "Settings",
     "Severity",

@@ -26,6 +26,8 @@ class Template(StrEnum):
     NOTIFICATION = "notification"
     REMINDER = "reminder"
     ACCESS_ENDING = "access-ending"
+    ACCESS_ENDED = "access-ended"
+    ACCESS_REVIEW = "access-review"
     FINDINGS = "findings"
     PASSWORD_RESET = "password-reset"  # noqa: S105
     PASSWORD_CHANGED = "password-changed"  # noqa: S105

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, or_, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, case, func, or_, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.account import Account
@@ -36,6 +36,7 @@ class Membership(Base):
             sqlite_where=text("status != 'deleted'"),
             postgresql_where=text("status != 'deleted'"),
         ),
+        Index("ix_memberships_seats", "account_id", "user_id"),
         Index(
             "ix_memberships_ending",
             "ends_at",
@@ -44,7 +45,7 @@ class Membership(Base):
         ),
     )
 
-    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     group: Mapped[Group]
     status: Mapped[MembershipStatus]
@@ -72,6 +73,12 @@ class Membership(Base):
     def is_wanted(cls, at: datetime) -> ColumnElement[bool]:
         """SQL for: live, or invited and still able to become so."""
         return (cls.status != MembershipStatus.DELETED) & or_(cls.ends_at.is_(None), cls.ends_at > at)
+
+    @classmethod
+    def called(cls) -> ColumnElement[str]:
+        """SQL for `display_name`; needs User joined."""
+        known = case((cls.activated_at.is_not(None), func.nullif(User.name, "")))
+        return func.coalesce(known, func.nullif(cls.name, ""), User.email)
 
     @property
     def is_guest(self) -> bool:

@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -12,6 +14,7 @@ from jobs import mailer
 from models import Database, settings
 from models.schema import migrate
 from models.settings import PREFIX
+from tests.databases import KINDS
 from tests.mail_server import MailServer, mail_server
 from tests.mailing import BASE
 from tests.people import Team, make_team
@@ -20,12 +23,15 @@ from tests.process import until
 from tests.stack import Stack
 from tests.yard import Yard
 
-# The group keeps all tests of one database, and so its processes, in one test worker.
-DATABASES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("sqlite", "postgresql")]
 DATA_DIR = f"{PREFIX}DATA_DIR"
 # The stack that runs now, for those who do not ask for one.
 STACK = pytest.StashKey[Stack]()
 Create = Callable[[str], str]
+
+
+def each_database(what: str) -> list[Any]:
+    """Return both kinds, for a dear fixture: the group keeps all its tests on one kind in one test worker."""
+    return [pytest.param(kind, marks=pytest.mark.xdist_group(f"{what} on {kind}")) for kind in KINDS]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -111,7 +117,7 @@ def create(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return of_kind
 
 
-@pytest.fixture(params=DATABASES)
+@pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, create: Callable[[str], Create]) -> Iterator[Database]:
     """A fresh, migrated database that no process works on."""
     fresh = Database(create(request.param)("test"))
@@ -134,7 +140,7 @@ def team(database: Database) -> Team:
     return make_team(database)
 
 
-@pytest.fixture(scope="session", params=DATABASES)
+@pytest.fixture(scope="session", params=KINDS)
 def stack(
     request: pytest.FixtureRequest, create: Callable[[str], Create], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
@@ -154,7 +160,7 @@ def stack(
     settings.cache_clear()
 
 
-@pytest.fixture(scope="session", params=DATABASES)
+@pytest.fixture(scope="session", params=each_database("yard"))
 def yard(
     request: pytest.FixtureRequest, create: Callable[[str], Create], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Yard]:
@@ -169,6 +175,15 @@ def yard(
         yield running
     finally:
         running.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each database two stacks: the tests of one file share one, and with it a test worker."""
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()):
+            which = f"stack {crc32(item.path.name.encode()) % 2} on {item.callspec.params['stack']}"  # type: ignore[attr-defined]
+            item.add_marker(pytest.mark.xdist_group(which))
 
 
 @pytest.hookimpl(wrapper=True)

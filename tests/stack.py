@@ -16,8 +16,11 @@ from typing import Any
 import httpx
 from sqlalchemy import func, select
 
+from jobs.bell import Bell
+from jobs.broker import connect
+from jobs.live import Live
 from models import Database, Job, JobStatus, now
-from models.settings import PREFIX
+from models.settings import PREFIX, load
 from tests.browser import PLAIN, Browser
 from tests.people import Lead, Person, Team, make_card, make_guest, make_team
 from tests.process import Process, until
@@ -40,6 +43,7 @@ IMPATIENT = {
     "TRIES_PER_PERSON": "8",
     # Tests sweep and expire when they want it, and plant breaches that nobody else should find first.
     "REMIND_CRON": NEVER,
+    "REVIEW_CRON": NEVER,
     **dict.fromkeys(("SWEEP_ACCESS_CRON", "SWEEP_INVITATIONS_CRON", "SWEEP_WORK_CRON", "EXPIRE_CRON"), NEVER),
 }
 
@@ -87,6 +91,11 @@ class Stack:
             self._closing.callback(each.kill)
             each.start()
         self.wait_for_web()
+        # What the test process itself commits is rung for as what the others do.
+        own = load(data_dir=self.home)
+        bell = Bell(self.database, connect(own.broker), Live(own.redis))
+        self._closing.callback(bell.close)
+        self.database.on_commit(bell)
 
     def wait_for_web(self) -> None:
         """Wait until the web server answers, after a start of the test's own."""

@@ -19,9 +19,7 @@ from workflows.tokens import sign_unsubscribe
 
 __all__ = ["chromium"]
 # The databases do not differ in what pages look like.
-on_one_database = pytest.mark.parametrize(
-    "stack", [pytest.param("sqlite", marks=pytest.mark.xdist_group("sqlite"))], indirect=True
-)
+on_one_database = pytest.mark.parametrize("stack", ["sqlite"], indirect=True)
 LOOKERS = ("admin", "member", "guest with grant", "operator", "anonymous")
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
 BY = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]}}

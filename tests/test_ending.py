@@ -18,7 +18,7 @@ from models import (
     now,
 )
 from tests.filled import guest_on_card
-from tests.inviting import Admin, second_admin, text_of
+from tests.inviting import Admin, links_of, second_admin, text_of
 from tests.people import Person
 from tests.process import until
 from tests.stack import Stack
@@ -130,6 +130,13 @@ def test_r14_at_that_moment_access_ends_with_a_receipt(stack: Stack) -> None:
         of = select(Grant.revoked_at).where(Grant.membership_id == guest.membership_id)
         assert all(session.scalars(of))
     assert re.search("removed", admin.row(guest.email).status)
+
+    # Whoever answers for the guest is told, and never the guest.
+    (mail,) = stack.mails(team.admin.email, template="access-ended")
+    assert "Gwen Guest" in mail["Subject"] and "end date was reached" in text_of(mail)
+    assert f"{stack.url}{team.path}/removals/{removal.id}" in links_of(mail)
+    stack.idle()
+    assert not stack.mails_now(guest.email, template="access-ended")
 
 
 def ends_in(stack: Stack, guest: Person, when: timedelta) -> None:

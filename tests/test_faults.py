@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from models import AuditEvent, Delivery, DeliveryStatus, Event, Job, JobStatus
 from models.settings import PREFIX, load
-from tests.conftest import DATABASES, Create
+from tests.conftest import Create, each_database
 from tests.inviting import Admin, fresh
 from tests.mail_server import MailServer, mail_server
 from tests.process import Process, until
@@ -98,7 +98,7 @@ class Yard:
         assert len(ids) == len({message_id for _, message_id in ids}) == len(people)
 
 
-@pytest.fixture(scope="module", params=DATABASES)
+@pytest.fixture(scope="module", params=each_database("faults"))
 def yard(
     request: pytest.FixtureRequest, create: Callable[[str], Create], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Yard]:

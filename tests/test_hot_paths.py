@@ -9,19 +9,23 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from models import Database, Delivery, DeliveryStatus, Job, JobStatus, Membership, Notification, now
+from models import Database, Delivery, DeliveryStatus, Job, JobStatus, Membership, Notification, Review, now
 from tests.people import Person, Team, make_guest
 from tests.removing import plant_grants
 from webapp.metrics import exposition
 from workflows.checks import CHECKS
 from workflows.expire import expire
 from workflows.notify import unread_count
+from workflows.review import settle_reviews
 
 MANY = 3000
 Statements = list[tuple[str, Any]]
 PATHS: dict[str, tuple[Callable[[Session, Person], object], list[str]]] = {
     "every page": (lambda session, guest: unread_count(session, guest.user_id), ["ix_notifications_unread"]),
-    "every minute": (lambda session, _: expire(session), ["ix_grants_ending", "ix_memberships_ending"]),
+    "every minute": (
+        lambda session, _: (expire(session), settle_reviews(session)),
+        ["ix_grants_ending", "ix_memberships_ending", "ix_reviews_due"],
+    ),
 }
 # SQLite does not see that a partial index has what a parameter asks for; nor has it many rows.
 OF_POSTGRESQL: dict[str, tuple[Callable[[Session, Person], object], list[str]]] = {
@@ -51,7 +55,13 @@ def guest(database: Database, team: Team) -> Person:
         session.add_all(Job(actor="deliver", **done) for _ in range(MANY))
         session.add_all(Job(actor="purge", **done) for _ in range(3))
         former = {"account_id": team.id, "user_id": guest.user_id, "group": "free", "status": "deleted"}
-        session.add_all(Membership(**former) for _ in range(MANY))
+        left = [Membership(**former) for _ in range(MANY)]
+        session.add_all(left)
+        session.flush()
+        # One of each is over, and one has time left.
+        asked = {"account_id": team.id, "opened_at": now(), "due_at": now() + timedelta(days=9)}
+        for outcome in ("kept", None):
+            session.add_all(Review(membership_id=each.id, outcome=outcome, **asked) for each in left)
         session.add_all(Membership(**former, ends_at=now() + timedelta(days=1)) for _ in range(10))
     with database.engine.begin() as connection:
         connection.execute(text("ANALYZE"))

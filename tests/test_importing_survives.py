@@ -25,9 +25,10 @@ from tests.people import make_team
 from tests.process import until
 from tests.removing import receipt_of
 from tests.stack import Stack
-from workflows.enlist import advance_import, cancel_import, confirm_import
+from workflows.enlist import advance_import, cancel_import, confirm_import, resume_import
 from workflows.invite import cancel_invitation, invite
 from workflows.purge import purge_lists
+from workflows.refusals import ImportOver
 from workflows.revoke import remove
 
 MANY, VERY_MANY = 150, 1500
@@ -35,7 +36,7 @@ MANY, VERY_MANY = 150, 1500
 RESTARTED = 60
 
 
-def test_r12_what_is_cancelled_invites_no_more(stack: Stack) -> None:
+def test_r12_what_is_cancelled_invites_no_more_until_it_is_resumed(stack: Stack) -> None:
     admin, crowd = Importer(stack, stack.account()), [fresh() for _ in range(MANY)]
     with_small_steps(stack)
     try:
@@ -58,6 +59,14 @@ def test_r12_what_is_cancelled_invites_no_more(stack: Stack) -> None:
     assert f"{done} of {MANY}" in admin.browser.get(path).text
     assert admin.confirm(path).status_code == 409, "what is over does not begin again"
     assert admin.stop(path).status_code == 303, "cancelling twice is cancelling once"
+
+    assert admin.browser.post(f"{path}/resume").status_code == 303
+    admin.ends(path, within=RESTARTED)
+
+    assert [row["result"] for row in admin.table(path)] == ["invited"] * MANY
+    with stack.database.reading() as session:
+        asked = select(func.count()).where(Invitation.account_id == admin.team.id)
+        assert session.scalar(asked) == MANY, "nobody twice"
 
 
 def test_r12_an_import_goes_on_after_its_worker_was_killed(stack: Stack) -> None:
@@ -218,3 +227,31 @@ def invited_so_far(stack: Stack, path: str) -> int:
     which = (ImportRow.import_id == int(path.rpartition("/")[2]), ImportRow.status == RowStatus.INVITED)
     with stack.database.reading() as session:
         return session.scalar(select(func.count()).where(*which)) or 0
+
+
+def test_r56_who_was_removed_since_is_not_invited_by_a_list_that_is_resumed(
+    database: Database, choose: Callable[..., None]
+) -> None:
+    choose(import_batch=1)
+    team = make_team(database)
+    with database.transaction() as session:
+        by = session.get_one(Membership, team.admin.membership_id)
+        found = listed(session, by, *(f"n{number}@people.example" for number in range(2)))
+        with pytest.raises(ImportOver):
+            resume_import(session, cancel_import(session, listed(session, by, "x@people.example").id, by=by).id, by=by)
+        confirm_import(session, found.id, by=by)
+        cancel_import(session, found.id, by=by)
+        session.flush()
+        gone = invite(session, by=by, email="n1@people.example", group="free")
+        cancel_invitation(session, gone.id, by=by)
+    with database.transaction() as session:
+        by = session.get_one(Membership, team.admin.membership_id)
+        assert resume_import(session, found.id, by=by) is resume_import(session, found.id, by=by)
+    with database.transaction() as session:
+        while advance_import(session, found.id):
+            pass
+        rows = (
+            select(ImportRow.status, ImportRow.reason).where(ImportRow.import_id == found.id).order_by(ImportRow.line)
+        )
+        (first, _), (second, reason) = session.execute(rows).all()
+    assert (first, second) == (RowStatus.INVITED, RowStatus.REFUSED) and "removed" in reason

@@ -36,7 +36,7 @@ def test_only_the_methods_of_pages_and_forms_are_answered(stack: Stack, method: 
     team = stack.account()
     card, admin = stack.card(team), Admin(stack, team)
     before = picture(stack, team)
-    head = f"Host: {{host}}\r\nX-Canary: {CANARY}\r\n{cookie(admin.browser)}\r\n"
+    head = f"Host: {{host}}\r\nConnection: close\r\nX-Canary: {CANARY}\r\n{cookie(admin.browser)}\r\n"
     for path in ("/login", "/notifications/stream", admin.page, card.path, f"{card.path}/delete", "/static/style.css"):
         said = spoken(stack, f"{method} {path} HTTP/1.1\r\n{head}")
         assert statuses(said) in ([405], [400], [404], [501]), (path, said[:300])

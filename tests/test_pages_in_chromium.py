@@ -129,6 +129,7 @@ def test_other_pages_fit_every_screen(stack: Stack, chromium: Browser, tmp_path:
         "companies": f"{team.path}/companies",
         "card": card.path,
         "audit": f"{team.path}/audit",
+        "reviews": f"{team.path}/reviews",
         "sweeps": f"{team.path}/sweeps",
         "direct": f"{team.path}/direct/{team.member.membership_id}",
         "accounts": "/accounts",

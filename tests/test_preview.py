@@ -1,11 +1,13 @@
 """Every mail can be looked at without being sent."""
 
+import shutil
+import struct
 from pathlib import Path
 
 import pytest
 
-from jobs.preview import samples
-from jobs.render import TEMPLATES
+from jobs.preview import CHROMIUM, SCHEMES, WIDTHS, picture, samples
+from jobs.render import TEMPLATES, render
 from models import Template
 from tests.terminal import guestlist
 
@@ -20,6 +22,7 @@ def test_all_mails_are_written_as_html_and_text(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("PATH", "")
     said = guestlist("mail", "preview", "mails", cwd=tmp_path)
     assert said.returncode == 0, said.stderr
+    assert "Without Chromium there are no pictures." in said.stdout
     names = [name for name, _ in samples()]
     written = {each.name: each.read_text() for each in (tmp_path / "mails").iterdir()}
     assert written.keys() >= {f"{name}.{kind}" for name in names for kind in ("html", "txt")}
@@ -29,3 +32,18 @@ def test_all_mails_are_written_as_html_and_text(tmp_path: Path, monkeypatch: pyt
         assert subject.startswith("Subject: ") and body
         assert html.count('class="button"') == (0 if letter.template is Template.CONTACT_MESSAGE else 1), name
         assert "<img" not in html and "display:none" in html, "read without pictures, and announced by a line"
+
+
+@pytest.mark.skipif(not any(map(shutil.which, CHROMIUM)), reason="Chromium is not installed")
+def test_a_mail_is_pictured_as_wide_as_a_phone_and_a_desk_by_day_and_by_night(tmp_path: Path) -> None:
+    browser = next(filter(None, map(shutil.which, CHROMIUM)))
+    (tmp_path / "mail.html").write_text(str(render(next(samples())[1]).html_body))
+    seen = set()
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            taken = tmp_path / f"{width}-{scheme}.png"
+            picture(browser, tmp_path / "mail.html", taken, width, scheme)
+            seen.add(taken.read_bytes())
+            # Of a PNG the width is the first number behind the name of its first part.
+            assert struct.unpack(">I", taken.read_bytes()[16:20]) == (width,)
+    assert len(seen) == len(WIDTHS) * len(SCHEMES), "no two of them look alike"

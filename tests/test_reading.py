@@ -9,6 +9,7 @@ from tests.browser import Browser
 from tests.people import Lead, Person, Team
 from tests.removing import give
 from tests.stack import Stack
+from webapp.threads import SHOWN
 
 MANY = 120
 
@@ -33,6 +34,7 @@ def test_r22_all_are_read_however_many_there_are(stack: Stack) -> None:
     plant(stack, guest, MANY)
     browser = stack.client(guest)
     assert unread(browser) == MANY + 1
+    assert f"and {MANY + 1 - SHOWN} earlier" in browser.get("/notifications").text
 
     read_all(browser)
 

@@ -11,7 +11,7 @@ import tests.breaches
 import tests.breaches_of_work  # noqa: F401
 from models import AuditEvent, Database, Event, Finding, Grant, Membership
 from models.base import Base
-from tests.conftest import DATABASES, Create
+from tests.conftest import Create, each_database
 from tests.healthy import OPERATOR, make_world, snapshot
 from tests.people import make_guest
 from tests.planting import BREACHES, Breach, Scene, plant
@@ -32,7 +32,7 @@ class Ground:
     world: World
 
 
-@pytest.fixture(scope="module", params=DATABASES)
+@pytest.fixture(scope="module", params=each_database("sweeps"))
 def made(request: pytest.FixtureRequest, create: Callable[[str], Create]) -> Iterator[Ground]:
     database = Database(create(request.param)("sweeps"))
     yield Ground(database, make_world(database))

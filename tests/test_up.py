@@ -47,7 +47,6 @@ def up(tmp_path: Path) -> Iterator[Up]:
         running.kill()
 
 
-@pytest.mark.xdist_group("sqlite")
 def test_up_starts_everything_once_and_leaves_nothing_behind(up: Up, tmp_path: Path) -> None:
     everything = up.start_whole()
     said = up.log()

@@ -25,6 +25,7 @@ from models import (
     MessageKind,
     Note,
     Notification,
+    Review,
     Sweep,
     Task,
     now,
@@ -53,6 +54,7 @@ class Making:
         leaving = make_guest(database, team, name=f"{self.secret} leaving")
         with database.transaction() as self.session:
             ids = self._on_card([*readers, guest.membership_id]) | self._beside_card(leaving)
+            ids["review_id"] = self._review(guest)
             every = update(Job).where(Job.account_id == team.id)
             self.session.execute(every.values(status=JobStatus.DONE, ring_at=None))
         self.things = Things(self.secret, ids, _colleague(database, team).membership_id, guest.membership_id)
@@ -85,6 +87,13 @@ class Making:
         job = self._row(Job, actor="expire", arguments={})
         ids = {"job_id": job, "notification_id": told, "removal_id": removal.id, "sweep_id": sweep, "import_id": listed}
         return {**ids, "invitation_id": self._row(Invitation, **asked)}
+
+    def _review(self, guest: Person) -> int:
+        # Whoever sponsors may answer as well as any admin.
+        sponsor = self.team.member.membership_id
+        self.session.get_one(Membership, guest.membership_id).sponsor_id = sponsor
+        times = {"opened_at": now(), "due_at": _later()}
+        return self._row(Review, membership_id=guest.membership_id, asked_id=sponsor, **times)
 
     def _row(self, table: type[Base], **values: Any) -> int:
         insertion = insert(table).values(account_id=self.team.id, **values).returning(table.id)

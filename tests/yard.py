@@ -23,6 +23,7 @@ HURRY = {
     "job_lease_seconds": 5,
     "relay_seconds": 0.1,
     "remind_cron": NEVER,
+    "review_cron": NEVER,
     **dict.fromkeys(("sweep_access_cron", "sweep_invitations_cron", "sweep_work_cron", "expire_cron"), NEVER),
 }
 # In milliseconds.

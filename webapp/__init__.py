@@ -34,6 +34,7 @@ PAGES = (
     "ops",
     "passwords",
     "removals",
+    "reviews",
     "sign_in",
     "sign_ins",
     "sweeps",

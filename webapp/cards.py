@@ -1,30 +1,29 @@
 """Leads and customers: their lists, and the page of one card with its fields, notes and tasks."""
 
-from collections.abc import Sequence
-
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import contains_eager, selectinload
 
-from models import Card, Company, Contact, Membership, MessageKind, Note, Task
+from models import Card, Membership, Message, MessageKind, Note, Task
 from models.pieces import Piece, newest, piece
 from webapp.access import acting, here, needs
+from webapp.choices import of_attached, of_people
 from webapp.display import address_of
 from webapp.errors import answers_on
 from webapp.forms import Asked, CardForm, FieldsForm, TaskForm, TextForm, before, day
 from webapp.visit import KINDS, Here
-from workflows.converse import PIECE, addressable, chat_of
-from workflows.grant import participants
+from workflows.converse import PIECE, chat_of
+from workflows.grant import participants, participating
 from workflows.permissions import Action
 from workflows.refusals import Refusal
 from workflows.tend import add_note, add_task, attach, create_card, delete_card, edit_fields, fields_of, finish_task
 
 pages = Blueprint("cards", __name__, url_prefix="/a/<slug:slug>/<any(leads, customers):kind>")
-PER_PAGE = 100
+PER_PAGE, TASKS_SHOWN, LAST_PAGE = 60, 20, 10_000
 FIELD = "field-"
 # What of a card may grow without end: shown in pieces, each asked for in the address by its own name.
-TALKS = ("chat", "letters", "notes")
+PIECES = ("chat", "letters", "notes", "participants", "tasks")
 
 
 def list_page(refusal: Refusal | None = None) -> str:
@@ -37,14 +36,13 @@ def list_page(refusal: Refusal | None = None) -> str:
     wanted = matching.order_by(Card.id.desc()).options(selectinload(Card.contact), selectinload(Card.company))
     cards, has_more = piece(found.session.scalars, wanted, PER_PAGE, page=asked.page)
     shown = {"cards": cards, "has_more": has_more, "asked": asked}
-    choices = {"contacts": _own(found, Contact, None), "companies": _own(found, Company, None)}
-    return render_template("pages/cards.html", refusal=refusal, kind=g.path["kind"], **shown, **choices)
+    return render_template("pages/cards.html", refusal=refusal, kind=g.path["kind"], **shown, **of_attached(found))
 
 
 def card_page(refusal: Refusal | None = None) -> str:
     """Return the card's page, with what the visitor may see of it and nothing else."""
     found, card = here(), here().on
-    grants = participants(found.session, card)
+    chat = chat_of(found.session, card, before=before("chat"))
     return render_template(
         "pages/card.html",
         refusal=refusal,
@@ -52,14 +50,14 @@ def card_page(refusal: Refusal | None = None) -> str:
         kind=g.path["kind"],
         fields=[(field, card.values.get(str(field.id), "")) for field in fields_of(found.session, card)],
         notes=_notes(found),
-        tasks=_tasks(found) if found.may(Action.USE_TASKS) else [],
-        chat=chat_of(found.session, card, before=before("chat")),
+        tasks=_tasks(found) if found.may(Action.USE_TASKS) else None,
+        chat=chat,
         letters=chat_of(found.session, card, kind=MessageKind.CONTACT, before=before("letters")),
-        asked={name: before(name) or None for name in TALKS},
-        grants=grants,
-        participating={each.membership_id for each in grants},
-        choices=addressable(found.session, card, by=found.by),
-        **(_attachable(found) if found.may(Action.EDIT_FIELDS) else {}),
+        asked={name: before(name) or None for name in PIECES},
+        grants=participants(found.session, card, before=before("participants")),
+        participating=_participating(found, chat),
+        **of_people(found),
+        **(of_attached(found) if found.may(Action.EDIT_FIELDS) else {}),
     )
 
 
@@ -155,25 +153,20 @@ def _back() -> ResponseReturnValue:
     return redirect(url_for("cards.card"), 303)
 
 
-def _attachable(found: Here) -> dict[str, list[Contact | Company]]:
-    return {"contacts": _own(found, Contact, found.on.contact), "companies": _own(found, Company, found.on.company)}
-
-
-def _own(
-    found: Here, table: type[Contact] | type[Company], chosen: Contact | Company | None
-) -> list[Contact | Company]:
-    """Return the account's contacts or companies to choose from, and always the one that is chosen already."""
-    first = select(table).where(table.account_id == found.by.account_id).order_by(table.name, table.id).limit(500)
-    own: list[Contact | Company] = list(found.session.scalars(first))
-    return own if chosen is None or chosen in own else [chosen, *own]
-
-
 def _notes(found: Here) -> Piece[Note]:
     of = select(Note).join(Note.author).join(Membership.user).where(Note.card_id == found.on.id)
     authors = contains_eager(Note.author).contains_eager(Membership.user)
     return newest(found.session.scalars, of.options(authors), Note.id, PIECE, before=before("notes"))
 
 
-def _tasks(found: Here) -> Sequence[Task]:
+def _tasks(found: Here) -> Piece[Task]:
     of = select(Task).where(Task.card_id == found.on.id)
-    return found.session.scalars(of.order_by(Task.done_at.is_not(None), Task.due_on, Task.id)).all()
+    ordered = of.order_by(Task.done_at.is_not(None), Task.due_on, Task.id)
+    return piece(found.session.scalars, ordered, TASKS_SHOWN, page=min(before("tasks"), LAST_PAGE))
+
+
+def _participating(found: Here, chat: Piece[Message]) -> set[int]:
+    """Return which of those addressed participate: the others are not named to guests (R41)."""
+    if found.may(Action.GRANT):
+        return set()
+    return participating(found.session, found.on, {to.membership_id for each in chat.rows for to in each.addressees})

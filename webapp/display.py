@@ -28,9 +28,11 @@ WAYS = (
     (N_("Contacts"), "/contacts", Action.BROWSE),
     (N_("Companies"), "/companies", Action.BROWSE),
     (N_("Users"), "/settings/users", Action.INVITE),
+    (N_("Reviews"), "/reviews", Action.REVIEW_ALL),
     (N_("Audit"), "/audit", Action.AUDIT),
     (N_("Sweeps"), "/sweeps", Action.SWEEP),
 )
+TAIL = 600
 PLURALS = {CardKind.LEAD: "leads", CardKind.CUSTOMER: "customers"}
 
 
@@ -53,6 +55,7 @@ def show_pages(app: Flask) -> None:
     app.add_template_filter(_initials, "initials")
     app.add_template_filter(_breakable, "breakable")
     app.add_template_filter(address_of, "address_of")
+    app.add_template_filter(_tail, "tail")
     version = _version(Path(app.static_folder or ""))
 
     @app.url_defaults
@@ -150,6 +153,11 @@ def _zoned(moment: datetime) -> datetime:
 def _initials(name: str) -> str:
     words = [word for word in name.replace("@", " ").split() if word[0].isalnum()]
     return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
+def _tail(trace: str) -> str:
+    """Return the end of a long traceback, which tells the most."""
+    return trace if len(trace) <= TAIL else f"… {trace[-TAIL:]}"
 
 
 def _breakable(address: str) -> Markup:

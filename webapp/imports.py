@@ -14,7 +14,7 @@ from webapp.forms import Asked, ImportForm
 from webapp.sizes import takes_file
 from webapp.users import users_page
 from webapp.visit import Here
-from workflows.enlist import cancel_import, confirm_import, count_rows, result_of, take_in
+from workflows.enlist import cancel_import, confirm_import, count_rows, result_of, resume_import, take_in
 from workflows.examine import COLUMNS, examine
 from workflows.permissions import Action
 from workflows.refusals import BadInput, NotFound
@@ -68,6 +68,16 @@ def cancel(import_id: int) -> ResponseReturnValue:
     """Let no further row be invited."""
     with acting() as found:
         cancel_import(found.session, import_id, by=found.by)
+    return redirect(url_for(".progress", import_id=import_id), 303)
+
+
+@pages.post("/<number:import_id>/resume")
+@needs(Action.INVITE)
+@answers_on(users_page)
+def resume(import_id: int) -> ResponseReturnValue:
+    """Let the rest of a cancelled list be invited."""
+    with acting() as found:
+        resume_import(found.session, import_id, by=found.by)
     return redirect(url_for(".progress", import_id=import_id), 303)
 
 

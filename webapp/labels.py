@@ -22,6 +22,8 @@ WORDS = {
     "waiting": N_("Waiting"),
     "invited": N_("Invited"),
     "refused": N_("Refused"),
+    "kept": N_("Kept"),
+    "ended": N_("Ended"),
     "lead": N_("Lead"),
     "leads": N_("Leads"),
     "customer": N_("Customer"),

@@ -1,24 +1,24 @@
 """The notification center: what is new, and the way from one card to the next (R22, R33, R34)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flask import Blueprint, flash, redirect, render_template
+from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from models import Card, Membership, Notification
+from models import Card, Membership
 from models.language import gettext
+from models.pieces import Piece
 from webapp.access import acting, here, needs
-from webapp.forms import PreferencesForm, ReadForm
+from webapp.forms import Asked, PreferencesForm, ReadForm
+from webapp.threads import MOST, PER_PAGE, threads_of
+from webapp.visit import Here
 from workflows.correspond import writable
 from workflows.grant import cards_of
-from workflows.notify import mark_all_read, mark_read, prefer, visible_notifications
+from workflows.notify import mark_all_read, mark_read, prefer
 from workflows.permissions import Action
 from workflows.sign_in import memberships_of
 
 pages = Blueprint("notifications", __name__, url_prefix="/notifications")
-# Of a thread; where it leads, all of it is to be read.
-SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -26,48 +26,30 @@ class Place:
     """An account in the center: the cards a guest participates in, and whom one may write to."""
 
     membership: Membership
-    cards: list[Card]
-    people: list[Membership]
-
-
-@dataclass(frozen=True)
-class Thread:
-    """The notifications about one card, or from one person's direct chat; newest first."""
-
-    entries: list[Notification]
+    cards: Piece[Card]
+    people: Piece[Membership]
 
     @property
-    def newest(self) -> Notification:
-        return self.entries[0]
-
-    @property
-    def shown(self) -> list[Notification]:
-        return self.entries[:SHOWN]
-
-    @property
-    def about(self) -> dict[str, int | None]:
-        """What tells this thread from others in the form that marks it as read."""
-        card_id, author_id = self.newest.card_id, self.newest.message.author_id
-        return {"card_id": card_id} if card_id else {"author_id": author_id}
-
-    @property
-    def is_unread(self) -> bool:
-        return any(each.read_at is None for each in self.entries)
+    def has_more(self) -> bool:
+        return self.cards.has_more or self.people.has_more
 
 
 @pages.get("")
 @needs(Action.USE_NOTIFICATIONS)
 def center() -> str:
-    """Show the notifications by card, unread first."""
-    found = here()
-    mine = memberships_of(found.session, found.me.id)
-    places = [
-        Place(each, cards_of(found.session, each) if each.is_guest else [], writable(found.session, each))
-        for each in mine
-    ]
-    entries = visible_notifications(found.session, found.me.id)
-    shown = {"threads": _threads(entries), "newest": entries[0].id if entries else 0}
-    return render_template("pages/notifications.html", places=places, **shown)
+    """Show the notifications by card, unread first: the first of them, and more as one scrolls."""
+    found, asked = here(), Asked.read()
+    shown = max(PER_PAGE, min(request.args.get("shown", 0, type=int) or 0, MOST))
+    threads, has_more = threads_of(found.session, found.me.id, shown=shown)
+    return render_template(
+        "pages/notifications.html",
+        threads=threads,
+        shown=shown if shown > PER_PAGE else None,
+        newest=max((each.newest.id for each in threads), default=0),
+        more=min(2 * shown, MOST) if has_more and shown < MOST else None,
+        places=[_place(found, each, asked.q) for each in memberships_of(found.session, found.me.id)],
+        asked=asked,
+    )
 
 
 @pages.post("/<number:notification_id>/read")
@@ -102,10 +84,6 @@ def choose() -> ResponseReturnValue:
     return redirect("/notifications", 303)
 
 
-def _threads(entries: Iterable[Notification]) -> list[Thread]:
-    by_topic: dict[tuple[str, int, int | None], list[Notification]] = {}
-    for each in entries:
-        about = ("card", 0, each.card_id) if each.card_id else ("direct", each.membership_id, each.message.author_id)
-        by_topic.setdefault(about, []).append(each)
-    threads = [Thread(found) for found in by_topic.values()]
-    return sorted(threads, key=lambda thread: (not thread.is_unread, -thread.newest.id))
+def _place(found: Here, membership: Membership, q: str) -> Place:
+    cards = cards_of(found.session, membership, like=q) if membership.is_guest else Piece[Card]([], has_more=False)
+    return Place(membership, cards, writable(found.session, membership, like=q))

@@ -1,7 +1,6 @@
 """Serves the application by Granian, on the address that the settings name."""
 
 import socket
-import time
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -14,18 +13,24 @@ from models.settings import Misconfigured, Settings
 
 # What open streams may delay an end by.
 GRACE_SECONDS = 5
-PAUSE_SECONDS = 0.5
 # What a request may say before its form: cookies, and addresses of any length that makes sense.
 LARGEST_HEAD = 128 * 1024
 # Its lines go where ours go, and look alike.
 LIKE_OURS = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"propagate": True}}}
 
 
-def serve(settings: Settings, *, factory: str) -> bool:
-    """Serve what `factory` ("module:function") makes; return whether somebody asked for the end by SIGTERM or SIGINT.
+class Forgetful(dict[int, float]):
+    """When each worker was started again, as if none had been.
 
-    Else the process that serves has fallen twice within seconds, and Granian gave up: it is for the caller to go on.
+    Where one falls twice within seconds Granian would give up, and nobody would listen: so it is started once more.
     """
+
+    def __setitem__(self, worker: int, at: float) -> None:
+        """Keep nothing."""
+
+
+def serve(settings: Settings, *, factory: str) -> None:
+    """Serve what `factory` ("module:function") makes until somebody asks for the end by SIGTERM or SIGINT."""
     host, port = address(settings)
     claim(host, port)
     server = Server(
@@ -41,11 +46,9 @@ def serve(settings: Settings, *, factory: str) -> bool:
         log_level=LogLevels(settings.log_level.lower()),
         log_dictconfig=LIKE_OURS,
     )
+    server.respawned_wrks = Forgetful()
     with suppress(SystemExit):
         server.serve()
-    if not server.interrupt_signal:
-        time.sleep(PAUSE_SECONDS)
-    return server.interrupt_signal
 
 
 def address(settings: Settings) -> tuple[str, int]:

@@ -9,11 +9,12 @@ from sqlalchemy import Row, and_, func, or_, select
 
 from models import Finding, Severity, Sweep, SweepKind
 from models.language import gettext
+from models.pieces import piece
 from webapp.access import acting, here, needs
 from webapp.charts import Series, bars
 from webapp.display import seconds, when
 from webapp.errors import answers_on
-from webapp.forms import RepairForm, SweepForm
+from webapp.forms import Asked, RepairForm, SweepForm
 from webapp.labels import word
 from webapp.visit import Here
 from workflows.checks import CHECKS
@@ -24,7 +25,7 @@ from workflows.sweep import begin_sweep, count_waiting, dry_run, repair_all, rep
 
 pages = Blueprint("sweeps", __name__, url_prefix="/a/<slug:slug>/sweeps")
 MOST_SWEEPS = 60
-MOST_FINDINGS = 500
+PER_PAGE = 50
 BATCHES_AT_ONCE = 20
 
 
@@ -77,16 +78,20 @@ def begin() -> ResponseReturnValue:
 @needs(Action.SWEEP)
 def findings(sweep_id: int) -> str:
     """Show what a sweep found in this account, with a dry run of each repair."""
-    sweep, found = _own(here(), sweep_id), here()
+    sweep, found, page = _own(here(), sweep_id), here(), Asked.read().page
     own = select(Finding).where(Finding.sweep_id == sweep.id, Finding.account_id == found.by.account_id)
-    mended = own.where(Finding.repaired_at.is_not(None)).order_by(Finding.id).limit(MOST_FINDINGS)
-    plans = dry_run(found.session, sweep.id, by=found.by, most=MOST_FINDINGS) if sweep.finished_at else []
+    mended = own.where(Finding.repaired_at.is_not(None)).order_by(Finding.id)
+    repaired, has_more = piece(found.session.scalars, mended, PER_PAGE, page=page)
+    plans = dry_run(found.session, sweep.id, by=found.by, most=PER_PAGE, page=page) if sweep.finished_at else []
+    count = count_waiting(found.session, sweep.id, by=found.by)
     return render_template(
         "pages/sweep.html",
         sweep=sweep,
         plans=plans,
-        count=count_waiting(found.session, sweep.id, by=found.by),
-        mended=found.session.scalars(mended).all(),
+        count=count,
+        mended=repaired,
+        page=page,
+        has_more=has_more or count > (page + 1) * PER_PAGE,
         breaches={check.name: check.breach for check in CHECKS.values()},
         words=evidence_in_words,
     )

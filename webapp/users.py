@@ -47,7 +47,7 @@ def again_page(membership_id: int, refusal: Refusal | None = None) -> str:
     former = _former(found, membership_id)
     about = {"account_id": former.account_id, "user_id": former.user_id}
     held = former_access(found.session, **about)
-    lost = lost_cards(found.session, held) if held else None
+    lost = lost_cards(found.session, [held])[held] if held else None
     return render_template("pages/again.html", refusal=refusal, former=former, groups=_groups(), lost=lost)
 
 

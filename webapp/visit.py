@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, contains_eager
 from models import Account, Card, CardKind, Membership, MembershipStatus, User, UserSession
 from models.language import ENGLISH
 from webapp.language import speak_in, speak_to
-from workflows.permissions import Action, Role, is_in_force, may, permit, role_on
+from workflows.permissions import Action, Role, is_in_force, may, permit
 from workflows.refusals import AccessEnded, Forbidden, NotFound, SignedOut, SignInFirst
 from workflows.sign_in import find_session, is_operator, memberships_of, pending_invitations_of, was_signed_out
 
@@ -126,8 +126,8 @@ def _in_account(
         card = session.get(Card, card_id)
         if card is None or card.kind is not KINDS[kind]:
             raise NotFound
-    permit(session, membership, action, card=card)
-    return Here(session, role_on(session, membership, card), user, user_session, membership, card, membership.account)
+    role = permit(session, membership, action, card=card)
+    return Here(session, role, user, user_session, membership, card, membership.account)
 
 
 def _membership_of(session: Session, user: User, slug: str) -> Membership:

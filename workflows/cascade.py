@@ -32,6 +32,7 @@ from models import (
 from workflows.close import close_invitations
 from workflows.leave import OPEN_LINK, has_nothing_left, leave_nothing
 from workflows.receipt import write_receipt
+from workflows.review import leave_reviews
 
 OPEN_SESSION = UserSession.ended_at.is_(None)
 
@@ -75,6 +76,7 @@ def _advance(session: Session, removal: Removal, part: "Part", room: int) -> int
 def _finish(session: Session, removal: Removal) -> None:
     # Of who never joined as well, which is counted nowhere.
     leave_nothing(session, select(Membership.user_id).where(_members(removal)))
+    leave_reviews(session, select(Membership.id).where(_members(removal)))
     removal.status, removal.finished_at = RemovalStatus.DONE, now()
     removal.receipt = write_receipt(session, removal)
     record(session, Event.REMOVAL_FINISHED, removal.id, account_id=removal.account_id, **removal.ended)

@@ -4,12 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, contains_eager, selectinload
+from sqlalchemy import ColumnElement, Select, exists, or_, select
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from models import (
     Addressee,
     Card,
+    Grant,
     Group,
     Membership,
     Message,
@@ -21,8 +22,8 @@ from models import (
     now,
 )
 from models.language import gettext
-from models.pieces import Piece, newest
-from workflows.grant import grant, participants
+from models.pieces import Piece, newest, piece
+from workflows.grant import grant
 from workflows.notify import notify
 from workflows.permissions import Action, may, permit, role_on
 from workflows.post import post
@@ -30,8 +31,8 @@ from workflows.refusals import NoMailbox, NotAddressable
 from workflows.tend import LONGEST_TEXT, hold, written
 
 STAFF = (Group.ADMIN, Group.MEMBER)
-# Of a conversation so much is read at a time.
-PIECE = 100
+# Of a conversation so much is read at a time, and of those whom it can be addressed to.
+PIECE, CHOICES = 30, 40
 
 
 @dataclass(frozen=True)
@@ -95,26 +96,47 @@ def write_to_contact(session: Session, card: Card, *, by: Membership, text: str)
     return message
 
 
-def addressable(session: Session, card: Card, *, by: Membership) -> list[Choice]:
-    """Return whom a message on this card can address: for guests its participants, for others the account's people."""
-    present = {each.membership_id for each in participants(session, card)}
-    wanted = select(Membership).join(User).where(Membership.account_id == card.account_id, Membership.id != by.id)
-    if not may(role_on(session, by, card), Action.GRANT):
-        wanted = wanted.where(Membership.id.in_(present))
-    people = session.scalars(wanted.where(Membership.is_wanted(now())).options(contains_eager(Membership.user)))
-    choices = [Choice(each, gains_access=each.is_guest and each.id not in present) for each in people]
-    return sorted(choices, key=lambda choice: (not choice.membership.is_guest, choice.membership.display_name))
+def addressable(
+    session: Session, card: Card, *, by: Membership, like: str = "", chosen: Collection[int] = ()
+) -> Piece[Choice]:
+    """Return whom a message on this card can address: for guests its participants, for others the account's people.
+
+    The first of those in whose name or address `like` is found, guests before others; and whoever is chosen already.
+    """
+    is_chosen, is_guest = Membership.id.in_(chosen), Membership.group == Group.FREE
+    # Guests are shown nobody's address, and find nobody by it.
+    names = [Membership.called(), *([] if by.is_guest else [User.email])]
+    matching = or_(is_chosen, *(each.icontains(like, autoescape=True) for each in names))
+    wanted = _addressable(session, card, by).where(matching).options(contains_eager(Membership.user))
+    ordered = wanted.order_by(is_chosen.desc(), is_guest.desc(), Membership.called(), Membership.id)
+    people, has_more = piece(session.execute, ordered.add_columns(_is_present(card)), CHOICES + len(chosen))
+    choices = [Choice(each, gains_access=each.is_guest and not is_present) for each, is_present in people]
+    return Piece(
+        sorted(choices, key=lambda each: (not each.membership.is_guest, each.membership.display_name)), has_more
+    )
 
 
 def chat_of(session: Session, card: Card, *, kind: MessageKind = MessageKind.CHAT, before: int = 0) -> Piece[Message]:
     """Return the card's newest messages of one kind before an id, newest first, with authors and addressees."""
-    people = selectinload(Message.addressees).selectinload(Addressee.membership).selectinload(Membership.user)
+    # What is mailed is addressed to nobody here.
+    is_chat = kind is MessageKind.CHAT
+    people = selectinload(Message.addressees).joinedload(Addressee.membership).joinedload(Membership.user)
     said = (
         select(Message)
         .where(Message.card_id == card.id, Message.kind == kind, Message.deleted_at.is_(None))
-        .options(selectinload(Message.author).selectinload(Membership.user), people)
+        .options(joinedload(Message.author).joinedload(Membership.user), *([people] if is_chat else []))
     )
     return newest(session.scalars, said, Message.id, PIECE, before=before)
+
+
+def _addressable(session: Session, card: Card, by: Membership) -> Select[Membership]:
+    wanted = select(Membership).join(User).where(Membership.account_id == card.account_id, Membership.id != by.id)
+    wanted = wanted.where(Membership.is_wanted(now()))
+    return wanted if may(role_on(session, by, card), Action.GRANT) else wanted.where(_is_present(card))
+
+
+def _is_present(card: Card) -> ColumnElement[bool]:
+    return exists().where(Grant.membership_id == Membership.id, Grant.card_id == card.id, Grant.is_open(now()))
 
 
 def _addressed(session: Session, card: Card, by: Membership, to: Collection[int]) -> Sequence[Membership]:
@@ -130,7 +152,8 @@ def _addressed(session: Session, card: Card, by: Membership, to: Collection[int]
     ).all()
     if len(people) != len(wanted):
         raise NotAddressable(gettext("Somebody"))
-    allowed = {choice.membership.id for choice in addressable(session, card, by=by)}
+    among = _addressable(session, card, by).where(Membership.id.in_(wanted))
+    allowed = set(session.scalars(among.with_only_columns(Membership.id)))
     for each in people:
         if each.id not in allowed:
             raise NotAddressable(gettext("Somebody") if by.is_guest else each.display_name)

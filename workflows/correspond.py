@@ -1,15 +1,17 @@
 """Write to one person of the account directly, and read what was written (R33, R41)."""
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from models import Group, Membership, Message, MessageKind, NewsKind, announce, now
-from models.pieces import Piece, newest
+from models.pieces import Piece, newest, piece
 from workflows.converse import PIECE, STAFF
 from workflows.notify import notify
 from workflows.permissions import Action, is_in_force, permit
 from workflows.refusals import NotFound, NotWritable
 from workflows.tend import LONGEST_TEXT, written
+
+MOST_PEOPLE = 50
 
 
 def write_direct(session: Session, recipient_id: int, *, by: Membership, text: str) -> Message:
@@ -45,10 +47,10 @@ def is_reachable(other: Membership) -> bool:
     return is_in_force(other)
 
 
-def writable(session: Session, by: Membership) -> list[Membership]:
-    """Return whom `by` may write to directly, by name."""
+def writable(session: Session, by: Membership, *, like: str = "") -> Piece[Membership]:
+    """Return the first, by name, whom `by` may write to directly and in whose name `like` is found."""
     groups = STAFF if by.is_guest else tuple(Group)
-    found = session.scalars(
+    found = (
         select(Membership)
         .join(Membership.user)
         .where(
@@ -56,10 +58,11 @@ def writable(session: Session, by: Membership) -> list[Membership]:
             Membership.id != by.id,
             Membership.group.in_(groups),
             Membership.is_live(now()),
+            Membership.called().icontains(like, autoescape=True),
         )
         .options(contains_eager(Membership.user))
     )
-    return sorted(found, key=lambda each: each.display_name.casefold())
+    return piece(session.scalars, found.order_by(func.lower(Membership.called()), Membership.id), MOST_PEOPLE)
 
 
 def direct_between(session: Session, mine: Membership, theirs: Membership, *, before: int = 0) -> Piece[Message]:

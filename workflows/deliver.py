@@ -34,6 +34,7 @@ from models import (
 from models.base import UTCDateTime
 from models.language import N_
 from workflows.alarm import compose_findings
+from workflows.ask import compose_review
 from workflows.compose import (
     Composed,
     Letter,
@@ -44,6 +45,7 @@ from workflows.compose import (
     shown_name,
 )
 from workflows.digest import compose_contact_message, compose_digest
+from workflows.inform import compose_ended
 from workflows.warn import compose_ending
 
 LONGEST_ERROR = 500
@@ -54,6 +56,8 @@ COMPOSERS = {
     Template.NOTIFICATION: compose_digest,
     Template.CONTACT_MESSAGE: compose_contact_message,
     Template.ACCESS_ENDING: compose_ending,
+    Template.ACCESS_ENDED: compose_ended,
+    Template.ACCESS_REVIEW: compose_review,
     Template.FINDINGS: compose_findings,
 }
 

@@ -71,12 +71,24 @@ def confirm_import(session: Session, import_id: int | None, *, by: Membership) -
         return found
     if found.is_over:
         raise ImportOver
-    if not (waiting := count_rows(session, found)[RowStatus.WAITING]):
-        raise NobodyToInvite
-    found.status, found.confirmed_by_id, found.confirmed_at = ImportStatus.RUNNING, by.id, now()
-    enqueue(session, "carry_out_import", account_id=found.account_id, import_id=found.id)
-    record(session, Event.IMPORT_BEGUN, found.id, by=by, file=found.file_name, people=waiting)
-    announce(session, NewsKind.USERS, account_id=found.account_id)
+    found.confirmed_at = now()
+    _begin(session, found, by=by)
+    return found
+
+
+def resume_import(session: Session, import_id: int, *, by: Membership) -> Import:
+    """Let a list go on, in the name of this admin, that was cancelled or stopped before its end.
+
+    Whoever was removed since it was first confirmed stays so (R56). Resuming twice is the same as resuming once.
+    Raises NotFound, ImportOver, NobodyToInvite.
+    """
+    permit(session, by, Action.INVITE)
+    found = _lock(session, by, Import.id == import_id)
+    if found.is_running or found.status is ImportStatus.DONE:
+        return found
+    if found.confirmed_at is None:
+        raise ImportOver
+    _begin(session, found, by=by)
     return found
 
 
@@ -138,6 +150,15 @@ def result_of(found: Import, row: ImportRow) -> tuple[str, str]:
             gettext("The list stopped before the turn of this row came: %(name)s may not invite any more.", name=who),
         ),
     }[found.status]
+
+
+def _begin(session: Session, found: Import, *, by: Membership) -> None:
+    if not (waiting := count_rows(session, found)[RowStatus.WAITING]):
+        raise NobodyToInvite
+    found.status, found.confirmed_by_id, found.finished_at = ImportStatus.RUNNING, by.id, None
+    enqueue(session, "carry_out_import", account_id=found.account_id, import_id=found.id)
+    record(session, Event.IMPORT_BEGUN, found.id, by=by, file=found.file_name, people=waiting)
+    announce(session, NewsKind.USERS, account_id=found.account_id)
 
 
 def _status(row: Values) -> RowStatus:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from models import Grant, Membership, MembershipStatus, Removal, now
 from workflows.close import EXPIRY_BATCH, expire_invitations
+from workflows.inform import inform
 from workflows.revoke import close_grants, start_removal
 from workflows.throttle import forget_attempts
 
@@ -42,10 +43,15 @@ def expire_grants(session: Session, *, at: datetime) -> int:
 def end_memberships(
     session: Session, people: Sequence[Membership], *, at: datetime, by: Membership | None = None
 ) -> None:
-    """Remove memberships, whose rows the caller holds, on nobody's request: one removal for each account."""
+    """Remove memberships, whose rows the caller holds, outside any form: one removal for each account.
+
+    Where nobody asked for it, whoever answers for a guest is told.
+    """
     requested_by_id = by.user_id if by else None
     for account_id in sorted({each.account_id for each in people}):
         removal = Removal(account_id=account_id, requested_by_id=requested_by_id, requested_at=at)
         session.add(removal)
         session.flush()
         start_removal(session, removal, [each for each in people if each.account_id == account_id], by=by)
+    for each in people if by is None else ():
+        inform(session, each)

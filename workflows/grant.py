@@ -7,7 +7,10 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, contains_eager
 
 from models import Card, Event, Grant, Membership, Message, NewsKind, announce, insert_once, now, record
+from models.pieces import Piece, newest, piece
 from workflows.refusals import JustRevoked
+
+SHOWN, MOST_CARDS = 20, 50
 
 
 def grant(
@@ -40,25 +43,32 @@ def closed_grants(session: Session, card_id: int, membership_ids: Collection[int
     return frozenset(session.scalars(_closed(card_id, membership_ids)))
 
 
-def participants(session: Session, card: Card) -> list[Grant]:
-    """Return the open grants on a card of people who are still wanted, each with its membership and user."""
+def participants(session: Session, card: Card, *, before: int = 0) -> Piece[Grant]:
+    """Return the newest open grants on a card before an id, of people who are still wanted, newest first."""
     at = now()
-    return list(
-        session.scalars(
-            select(Grant)
-            .join(Grant.membership)
-            .join(Membership.user)
-            .where(Grant.card_id == card.id, Grant.is_open(at), Membership.is_wanted(at))
-            .order_by(Grant.id)
-            .options(contains_eager(Grant.membership).contains_eager(Membership.user))
-        )
+    held = (
+        select(Grant)
+        .join(Grant.membership)
+        .join(Membership.user)
+        .where(Grant.card_id == card.id, Grant.is_open(at), Membership.is_wanted(at))
+        .options(contains_eager(Grant.membership).contains_eager(Membership.user))
     )
+    return newest(session.scalars, held, Grant.id, SHOWN, before=before)
 
 
-def cards_of(session: Session, membership: Membership) -> list[Card]:
-    """Return the cards that a guest participates in (R34)."""
+def participating(session: Session, card: Card, among: Collection[int]) -> set[int]:
+    """Return which of these memberships participate in a card."""
+    at = now()
+    held = select(Membership.id).join(Grant, Grant.membership_id == Membership.id)
+    held = held.where(Grant.card_id == card.id, Grant.is_open(at), Membership.is_wanted(at))
+    return set(session.scalars(held.where(Membership.id.in_(among)))) if among else set()
+
+
+def cards_of(session: Session, membership: Membership, *, like: str = "") -> Piece[Card]:
+    """Return the first cards, by name, that a guest participates in and in whose name `like` is found (R34)."""
     held = select(Grant.card_id).where(Grant.membership_id == membership.id, Grant.is_open(now()))
-    return list(session.scalars(select(Card).where(Card.id.in_(held), Card.deleted_at.is_(None)).order_by(Card.name)))
+    mine = select(Card).where(Card.id.in_(held), Card.deleted_at.is_(None), Card.name.icontains(like, autoescape=True))
+    return piece(session.scalars, mine.order_by(Card.name, Card.id), MOST_CARDS)
 
 
 def _refuse_just_revoked(

@@ -9,7 +9,7 @@ from models import Delivery, DeliveryStatus, Event, Job, JobStatus, Pause, Templ
 from models.job import EVERY_KIND, ring_for
 from workflows.refusals import BadInput, NotDead
 
-KINDS = ("carry_out_import", "carry_out_removal", "deliver", "expire", "purge", "remind", "sweep")
+KINDS = ("carry_out_import", "carry_out_removal", "deliver", "expire", "purge", "remind", "review", "sweep")
 # What one call settles; the rest is left for the next.
 BATCH = 1000
 

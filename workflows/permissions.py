@@ -48,6 +48,8 @@ class Action(StrEnum):
     INVITE = "invite"
     SET_END = "set_end"
     ASK_EXTENSION = "ask_extension"
+    REVIEW = "review"
+    REVIEW_ALL = "review_all"
     REMOVE = "remove"
     AUDIT = "audit"
     SWEEP = "sweep"
@@ -85,6 +87,8 @@ TABLE: dict[Action, frozenset[Role]] = {
     Action.INVITE: _ADMINS,
     Action.SET_END: _ADMINS,
     Action.ASK_EXTENSION: frozenset({Role.GUEST, Role.PARTICIPANT}),
+    Action.REVIEW: _STAFF,
+    Action.REVIEW_ALL: _ADMINS,
     Action.REMOVE: _ADMINS,
     Action.AUDIT: _ADMINS,
     Action.SWEEP: _ADMINS,
@@ -117,6 +121,8 @@ SENTENCES: dict[Action, str] = {
     Action.INVITE: "see users, invite, resend and cancel",
     Action.SET_END: "set until when a guest has access",
     Action.ASK_EXTENSION: "ask for more time than the own end date gives",
+    Action.REVIEW: "keep or end the access of guests whom one invited, in a review",
+    Action.REVIEW_ALL: "the same of every guest",
     Action.REMOVE: "delete users, and undo that",
     Action.AUDIT: "read the audit record",
     Action.SWEEP: "run sweeps and repair findings",
@@ -129,8 +135,8 @@ def may(role: Role, action: Action) -> bool:
     return role in TABLE.get(action, frozenset())
 
 
-def permit(session: Session, by: Membership, action: Action, *, card: Card | None = None) -> None:
-    """Return if `by` may do this in their account, on `card` where one is given.
+def permit(session: Session, by: Membership, action: Action, *, card: Card | None = None) -> Role:
+    """Return the role in which `by` may do this in their account, on `card` where one is given.
 
     Raises AccessEnded for a membership that is over, NotFound for a card they cannot see, else Forbidden.
     """
@@ -143,6 +149,7 @@ def permit(session: Session, by: Membership, action: Action, *, card: Card | Non
         raise NotFound
     if not may(role, action):
         raise Forbidden
+    return role
 
 
 def is_permitted(session: Session, by: Membership, action: Action, *, card: Card | None = None) -> bool:

@@ -135,6 +135,10 @@ class AlreadyEnded(Conflict):
     """The access of {0} has ended already; invite them again."""
 
 
+class AlreadyAnswered(Conflict):
+    """Whether {0} keeps their access was answered already: {1}."""
+
+
 class NoEnd(Conflict):
     """Your access has no end date."""
 

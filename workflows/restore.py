@@ -1,8 +1,9 @@
 """Restore what a removal took from a guest: by new grants, which point to the messages that made the old ones (R13)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, func, insert, literal, or_, select
 from sqlalchemy.orm import Session
@@ -37,11 +38,22 @@ def former_access(session: Session, *, account_id: int, user_id: int) -> int | N
     return session.scalar(removed.with_only_columns(Membership.id).order_by(Membership.removal_id.desc()).limit(1))
 
 
-def lost_cards(session: Session, membership_id: int) -> Lost:
-    """Return the cards that a removal took from the membership and that could be opened again."""
-    lost = _lost(now()).where(Membership.id == membership_id)
-    first = lost.with_only_columns(Card).order_by(Card.name, Card.id).limit(MOST_SHOWN)
-    return Lost(session.scalars(lost.with_only_columns(func.count())).one(), session.scalars(first).all())
+def lost_cards(session: Session, membership_ids: Collection[int]) -> dict[int, Lost]:
+    """Return for each membership the cards that a removal took from it and that could be opened again."""
+    of: dict[str, Any] = {"partition_by": Membership.id}
+    place = func.row_number().over(**of, order_by=[Card.name, Card.id]).label("place")
+    lost = _lost(now()).where(Membership.id.in_(membership_ids))
+    columns = (Membership.id, func.count().over(**of).label("count"), Card.id.label("card_id"), place)
+    each = lost.with_only_columns(*columns).subquery().c
+    first = select(each.id, each["count"], Card).join(Card, Card.id == each.card_id)
+    # Of many people each shows fewer.
+    shown = first.where(each.place <= max(1, MOST_SHOWN // max(1, len(membership_ids))))
+    cards: dict[int, list[Card]] = {}
+    counts = dict.fromkeys(membership_ids, 0)
+    for membership_id, count, card in session.execute(shown.order_by(each.id, each.place)):
+        counts[membership_id] = count
+        cards.setdefault(membership_id, []).append(card)
+    return {each_id: Lost(count, cards.get(each_id, [])) for each_id, count in counts.items()}
 
 
 def reopen(session: Session, former_id: int, *, to: Membership, by: Membership, at: datetime) -> int:

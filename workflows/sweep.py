@@ -53,10 +53,12 @@ def run_sweep(session: Session, sweep_id: int) -> bool:
     return bool(settings().sweep_repair) and repair_all(session, sweep.id, checks=settings().sweep_repair)
 
 
-def dry_run(session: Session, sweep_id: int, *, by: Membership | None = None, most: int = 500) -> list[Plan]:
-    """Return what repairing this sweep's first findings would do, changing nothing. Raises NotFound for another's."""
-    waiting = _waiting(sweep_id, list(CHECKS), _reach(session, sweep_id, by))
-    findings = session.scalars(waiting.order_by(Finding.id).limit(most)).all()
+def dry_run(
+    session: Session, sweep_id: int, *, by: Membership | None = None, most: int = 50, page: int = 0
+) -> list[Plan]:
+    """Return what repairing a page of a sweep's findings would do, changing nothing. Raises NotFound for another's."""
+    waiting = _waiting(sweep_id, list(CHECKS), _reach(session, sweep_id, by)).order_by(Finding.id)
+    findings = session.scalars(waiting.limit(most).offset(page * most)).all()
     at, still = now(), set[tuple[str, int]]()
     for name in {each.check for each in findings}:
         again = CHECKS[name].breaches(at, among=[each.object_id for each in findings if each.check == name])

@@ -8,7 +8,7 @@ from babel.lists import format_list
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
-from models import AuditEvent, Card, CardKind, Delivery, Event, Grant, Invitation, Membership, Removal, settings
+from models import AuditEvent, Card, CardKind, Delivery, Event, Grant, Invitation, Membership, Removal, Review, settings
 from models.language import N_, NN_, gettext, locale, ngettext
 from workflows import refusals
 from workflows.checks import CHECKS
@@ -39,6 +39,10 @@ SENTENCES: dict[Event, str] = {
     Event.REMOVAL_REQUESTED: N_("{who} removed {person} from the account"),
     Event.REMOVAL_FINISHED: N_("All that {removed} could reach is closed: {closed}"),
     Event.REMOVAL_UNDONE: N_("{who} undid the removal of {person}"),
+    Event.REVIEW_OPENED: N_("It was asked whether {person} keeps access"),
+    Event.REVIEW_KEPT: N_("{who} answered that {person} keeps access"),
+    Event.REVIEW_ENDED: N_("{who} ended the access of {person} after it was asked for{because}"),
+    Event.REVIEW_UNANSWERED: N_("Nobody answered in time whether {person} keeps access"),
     Event.IMPORT_BEGUN: N_("{who} began to invite {people} from the list “{file}”"),
     Event.IMPORT_CANCELLED: N_("{who} cancelled the list “{file}” after {invited} had been invited"),
     Event.IMPORT_FINISHED: N_("All of the list “{file}” is through: {invited} invited, {refused} refused{because}"),
@@ -49,7 +53,7 @@ SENTENCES: dict[Event, str] = {
     Event.JOBS_PAUSED: N_("An operator paused jobs"),
     Event.JOBS_RESUMED: N_("An operator let paused jobs go on"),
 }
-Row = TypeVar("Row", Membership, Grant, Card, Invitation, Delivery, Removal)
+Row = TypeVar("Row", Membership, Grant, Card, Invitation, Delivery, Removal, Review)
 CARDS = {CardKind.LEAD: N_("the lead “%(name)s”"), CardKind.CUSTOMER: N_("the customer “%(name)s”")}
 OF_INVITATION = {each for each in Event if each.startswith("invitation.")}
 OF_GRANT = {Event.GRANT_MADE, Event.GRANT_REVOKED}
@@ -81,6 +85,7 @@ REASONS = {
     "ended": N_("the end date was reached"),
     "restored": N_("as before the removal"),
     "stopped": N_("it stopped early, because its admin may not invite any more"),
+    "unanswered": N_("nobody answered in time"),
     "found by a sweep": N_("a sweep found it open"),
 }
 
@@ -99,14 +104,18 @@ class Names:
 def tell(session: Session, account_id: int, events: Sequence[AuditEvent]) -> list[str]:
     """Return a sentence for each event of the account, in their order."""
     grants = {each.id: each for each in session.scalars(_of(Grant, account_id, _objects(events, OF_GRANT)))}
-    details = [_whole(each, grants) for each in events]
+    opened = session.scalars(_of(Review, account_id, _objects(events, {Event.REVIEW_OPENED})))
+    reviews = {each.id: each.membership_id for each in opened}
+    details = [_whole(each, grants, reviews) for each in events]
     names = _names(session, account_id, events, details)
     pairs = zip(events, details, strict=True)
     return [gettext(SENTENCES[event.event]).format_map(_words(event, about, names)) for event, about in pairs]
 
 
-def _whole(event: AuditEvent, grants: Mapping[int, Grant]) -> dict[str, Any]:
-    """Return the event's details; where many grants end together, only the grant itself knows whose it was."""
+def _whole(event: AuditEvent, grants: Mapping[int, Grant], reviews: Mapping[int, int]) -> dict[str, Any]:
+    """Return the event's details; where much happens together, only each thing itself knows whose it is."""
+    if event.event is Event.REVIEW_OPENED:
+        return {**event.details, "membership": reviews.get(event.object_id or 0)}
     grant = grants.get(event.object_id or 0) if event.event in OF_GRANT else None
     return {**event.details, "membership": grant.membership_id, "card": grant.card_id} if grant else event.details
 

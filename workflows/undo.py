@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, contains_eager
 
 from models import (
     Event,
@@ -46,7 +46,15 @@ class Comeback:
 
 def comebacks(session: Session, removal: Removal) -> list[Comeback]:
     """Return who would return if the removal were undone now, changing nothing."""
-    return [_comeback(session, each) for each in removal.memberships]
+    own = Membership.removal_id == removal.id
+    of = select(Membership).join(Membership.user).where(own).options(contains_eager(Membership.user))
+    people = session.scalars(of.order_by(Membership.id)).all()
+    lost = lost_cards(session, [each.id for each in people])
+    theirs = select(Membership).where(Membership.user_id.in_(select(Membership.user_id).where(own)))
+    seats: dict[int, list[Membership]] = {}
+    for seat in session.scalars(theirs.where(Membership.account_id == removal.account_id)):
+        seats.setdefault(seat.user_id, []).append(seat)
+    return [Comeback(each, lost[each.id], _obstacle(each, seats[each.user_id])) for each in people]
 
 
 def undo_removal(session: Session, removal_id: int, *, by: Membership) -> Removal:
@@ -88,22 +96,16 @@ def _hold(session: Session, removal: Removal) -> None:
     session.refresh(removal, with_for_update=True)
 
 
-def _comeback(session: Session, membership: Membership) -> Comeback:
-    return Comeback(membership, lost_cards(session, membership.id), _obstacle(session, membership))
-
-
-def _obstacle(session: Session, membership: Membership) -> str:
+def _obstacle(membership: Membership, seats: Sequence[Membership]) -> str:
+    """Return what stands in the way of somebody who has, or had, these seats in the account."""
     if membership.activated_at is None:
         return N_("had not joined yet")
     if membership.ends_at is not None and membership.ends_at <= now():
         return N_("had access until a day that has passed")
-    same = {"account_id": membership.account_id, "user_id": membership.user_id}
-    others = select(Membership.id).filter_by(**same).where(Membership.id != membership.id)
-    if session.scalar(select(exists(others.where(Membership.status != MembershipStatus.DELETED)))):
+    if any(each.id != membership.id and each.status is not MembershipStatus.DELETED for each in seats):
         return HERE
     # The later removal is the last word about this person, and has an undo of its own.
-    later = others.where(Membership.id > membership.id, Membership.activated_at.is_not(None))
-    return GONE_AGAIN if session.scalar(select(exists(later))) else ""
+    return GONE_AGAIN if any(each.id > membership.id and each.activated_at for each in seats) else ""
 
 
 def _return(session: Session, removal: Removal, membership: Membership, *, by: Membership, at: datetime) -> int:

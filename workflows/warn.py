@@ -38,11 +38,15 @@ def warn(session: Session) -> bool:
 
 def answerable(session: Session, guest: Membership) -> list[Membership]:
     """Return who answers for a guest: their sponsor, or where that is no admin any more, the account's admins."""
-    admins = select(Membership).where(
-        Membership.account_id == guest.account_id, Membership.group == Group.ADMIN, Membership.is_live(now())
-    )
+    admins = admins_of(guest.account_id)
     sponsor = session.scalars(admins.where(Membership.id == guest.sponsor_id)).all()
-    return list(sponsor or session.scalars(admins.order_by(Membership.id).limit(MOST_ADMINS)))
+    return list(sponsor or session.scalars(admins.limit(MOST_ADMINS)))
+
+
+def admins_of(account_id: int) -> Select[Membership]:
+    """Select the account's admins, who came first at first."""
+    present = (Membership.account_id == account_id, Membership.group == Group.ADMIN, Membership.is_live(now()))
+    return select(Membership).where(*present).order_by(Membership.id)
 
 
 def compose_ending(session: Session, row: Row[Any], *, at: datetime) -> Composed | Obstacle:

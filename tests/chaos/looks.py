@@ -9,6 +9,7 @@ from tests.people import Lead, Team
 DONE, LOST, FOUND_DONE, NOTHING = "acknowledged", "lost, not done", "lost, yet done", "no occasion"
 SEE_OTHER = 303
 PARTICIPANT = re.compile(r'<li data-membership-id="(\d+)">')
+EARLIER = re.compile(r'href="([^"#]*\?participants=\d+)#')
 
 
 def was_said(driver: Driver, answer: object, team: Team, card: Lead, text: str) -> bool:
@@ -20,8 +21,12 @@ def was_said(driver: Driver, answer: object, team: Team, card: Lead, text: str) 
 
 
 def participants_on(driver: Driver, card: Lead, team: Team) -> set[int]:
-    page = driver.wire.get(driver.admins[team.id], card.path)
-    return {int(each) for each in PARTICIPANT.findall(page.text)}
+    page, seen = driver.wire.get(driver.admins[team.id], card.path).text, set[str]()
+    seen.update(PARTICIPANT.findall(page))
+    while link := EARLIER.search(page):
+        page = driver.wire.get(driver.admins[team.id], link[1]).text
+        seen.update(PARTICIPANT.findall(page))
+    return {int(each) for each in seen}
 
 
 def status_of(driver: Driver, seat: Seat) -> str:

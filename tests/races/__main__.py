@@ -11,9 +11,6 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from jobs.bell import Bell
-from jobs.broker import connect
-from jobs.live import Live
 from models import Job, JobStatus, settings
 from models.settings import PREFIX
 from tests.databases import KINDS, databases
@@ -112,14 +109,10 @@ def _stack(kind: str) -> Iterator[Stack]:
         # Nothing is too young to be found, when all has come to rest.
         os.environ |= stack.settings | {f"{PREFIX}SWEEP_GRACE_MINUTES": "0"}
         settings.cache_clear()
-        # What is done through workflows is rung for as well, so that workers are at it meanwhile.
-        bell = Bell(stack.database, connect(settings().broker), Live(settings().redis))
-        stack.database.on_commit(bell)
         stack.start()
         try:
             yield stack
         finally:
-            bell.close()
             stack.close()
 
 

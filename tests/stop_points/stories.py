@@ -18,6 +18,7 @@ from models import (
     JobStatus,
     LinkPurpose,
     Membership,
+    Review,
     Template,
     enqueue,
     now,
@@ -33,6 +34,7 @@ from workflows.enlist import confirm_import
 from workflows.invite import invite
 from workflows.post import post
 from workflows.restore import restore_access
+from workflows.review import end_access
 from workflows.revoke import remove, revoke_grant
 from workflows.sign_in import start_session
 from workflows.sweep import begin_sweep
@@ -157,6 +159,23 @@ def reminding(database: Database) -> Act:
     return lambda session: enqueue(session, "remind")
 
 
+def reviewing(database: Database) -> Act:
+    """End one guest's access when asked, while the others are asked about."""
+    team, _, (asked_about, *_) = _shared(database, guests=2)
+    with database.transaction() as session:
+        times = {"opened_at": now(), "mailed_at": now(), "due_at": now() + MUCH_LATER}
+        review = Review(account_id=team.id, membership_id=asked_about.membership_id, **times)
+        session.add(review)
+        session.flush()
+        review_id = review.id
+
+    def act(session: Session) -> None:
+        end_access(session, review_id, by=_member(session, team.admin))
+        enqueue(session, "review")
+
+    return act
+
+
 STORIES: dict[str, Callable[[Database], Act]] = {
     "invite": inviting,
     "import a list": importing,
@@ -170,6 +189,7 @@ STORIES: dict[str, Callable[[Database], Act]] = {
     "sweep and repair": repairing,
     "write, and deliver": delivering,
     "remind and warn": reminding,
+    "review": reviewing,
 }
 
 

@@ -32,6 +32,7 @@ function swap(fresh) {
   }
   document.dispatchEvent(new CustomEvent("swapped"));
   poll();
+  watch();
 }
 
 // What somebody ticked or opened stays ticked and open.
@@ -77,20 +78,22 @@ function close(sentence) {
 function listen() {
   const stream = new EventSource(`/notifications/stream?after=${page.after}`);
   const read = (event) => JSON.parse(event.data || "{}");
+  const say = (what, detail) => document.dispatchEvent(new CustomEvent(what, { detail }));
   const about = (event) => { const { account, card } = read(event); return account === page.account && String(card) === page.card; };
   // What happened between the making of the page, or the loss of the stream, and now.
   stream.addEventListener("open", refresh);
-  stream.addEventListener("notification", refresh);
+  stream.addEventListener("notification", (event) => { say("told", read(event)); refresh(); });
   stream.addEventListener("card", (event) => { if (about(event)) refresh(); });
   stream.addEventListener("center", refresh);
   stream.addEventListener("direct", refresh);
   stream.addEventListener("users", (event) => { if (page.page === "users" && read(event).account === page.account) refresh(); });
   stream.addEventListener("closed", (event) => {
     const { account, card } = read(event);
+    say("withdrawn", { account, card });
     if (account === page.account && (card === null || String(card) === page.card)) close(page.saysEndedHere);
     else refresh();
   });
-  stream.addEventListener("end", () => { stream.close(); close(page.saysEnded); });
+  stream.addEventListener("end", () => { stream.close(); say("withdrawn", {}); close(page.saysEnded); });
 }
 
 let waiting = 0;
@@ -100,6 +103,17 @@ function poll() {
   if (region) waiting = setTimeout(refresh, Number(region.dataset.poll));
 }
 
+// Whoever scrolls to the end of a list is shown more of it, and from then on as much.
+const ends = new IntersectionObserver((seen) => {
+  const end = seen.find((each) => each.isIntersecting);
+  if (end) { page.self = end.target.getAttribute("href"); refresh(); }
+});
+function watch() {
+  ends.disconnect();
+  for (const end of document.querySelectorAll("[data-more]")) ends.observe(end);
+}
+
+document.addEventListener("asked", refresh);
 document.addEventListener("click", (event) => {
   // Every link of a thread leads to where all of it is read.
   const form = event.target.closest("a")?.closest(".thread")?.querySelector("form.read-thread");
@@ -108,3 +122,4 @@ document.addEventListener("click", (event) => {
 for (const end of document.querySelectorAll("[data-bottom]")) end.scrollTop = end.scrollHeight;
 listen();
 poll();
+watch();
