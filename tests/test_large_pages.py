@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from models import Database, settings
-from tests.conftest import DATABASES, Create
+from tests.conftest import Create, each_database
 from tests.people import Person
 from tests.plenty import Plenty, plant_plenty
 from webapp import create_app
@@ -84,7 +84,7 @@ class Reader:
         return browser
 
 
-@pytest.fixture(scope="module", params=DATABASES)
+@pytest.fixture(scope="module", params=each_database("much"))
 def large(request: pytest.FixtureRequest, create: Callable[[str], Create]) -> Iterator[Database]:
     """A database with much in one account, and a little in another."""
     planted = Database(create(request.param)("large"))
