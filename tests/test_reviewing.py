@@ -153,7 +153,7 @@ def test_r65_what_nobody_answers_is_settled_at_the_deadline_as_configured(
         assert [each.to_address for each in told] == [team.admin.email]
         assert deliver(database, told[0].id) is DeliveryStatus.SENT
         said = part(server.mails[-1], "plain")
-        assert "nobody answered in time" in said and f"{team.path}/removals/{removal.id}" in said
+        assert "Nobody answered in time" in said and f"{team.path}/removals/{removal.id}" in said
 
 
 def test_r65_an_admin_sees_what_nobody_answered_and_answers_late(stack: Stack) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models import Database, Group, News, NewsKind, Notification, now
+from models.language import N_, gettext, speaking
 from webapp.display import PLURALS
 from webapp.metrics import STREAM_CLOSED
 from webapp.sight import Sight, newest_notifications, open_sessions, recent_notifications, removed_at, sights
@@ -182,9 +183,15 @@ def _notification(entry: Notification, unread: int) -> Told:
         "id": entry.id,
         "account": slug,
         "card": entry.card_id,
-        "title": entry.card.name if entry.card else "Direct chat",
-        "from": author.display_name if author else "Contact",
+        "title": entry.card.name if entry.card else _said(entry, N_("Direct chat")),
+        "from": author.display_name if author else _said(entry, N_("Contact")),
         "url": url,
         "unread": unread,
     }
     return Told("notification", data, entry.id)
+
+
+def _said(entry: Notification, sentence: str) -> str:
+    reader = entry.membership
+    with speaking(reader.user.language or reader.account.language):
+        return gettext(sentence)
