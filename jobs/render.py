@@ -118,6 +118,8 @@ def _environment() -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.install_gettext_callables(gettext, plural, newstyle=True)  # type: ignore[attr-defined]
+    # By its own name, and not by way of another look-up for every sentence.
+    made.globals["_"] = made.globals["gettext"]
     filters: dict[str, Callable[..., str]] = {"name": as_name, "excerpt": excerpt, "moment": moment, "day": day}
     made.filters.update(filters)
     return made

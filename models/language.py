@@ -88,7 +88,12 @@ def sentences(language: str) -> NullTranslations:
 
 def locale() -> Locale:
     """Return the ways of the language spoken."""
-    return Locale.parse(BRITISH if spoken() == ENGLISH else spoken(), sep="-")
+    return _locale(spoken())
+
+
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse(BRITISH if language == ENGLISH else language, sep="-")
 
 
 def day(at: date) -> str:
