@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from models import Database
 from models.schema import migrate
 from tests.postgres import Postgres
 
 KINDS = ("sqlite", "postgresql")
+# For what a page looks like, or a mail says: there the databases do not differ.
+on_one_database = pytest.mark.parametrize("stack", ["sqlite"], indirect=True)
 
 
 class SqliteFiles:

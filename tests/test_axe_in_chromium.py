@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.crowd import KINDS, plant_crowd
+from tests.databases import on_one_database
 from tests.filled import make_filled
 from tests.inviting import Admin, fresh, invited
 from tests.stack import Stack
@@ -18,8 +19,6 @@ from workflows.permissions import Role, may
 from workflows.tokens import sign_unsubscribe
 
 __all__ = ["chromium"]
-# The databases do not differ in what pages look like.
-on_one_database = pytest.mark.parametrize("stack", ["sqlite"], indirect=True)
 LOOKERS = ("admin", "member", "guest with grant", "operator", "anonymous")
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
 BY = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]}}

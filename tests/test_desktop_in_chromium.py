@@ -4,11 +4,11 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from tests.databases import on_one_database
 from tests.inviting import Admin
 from tests.process import until
 from tests.removing import give
 from tests.stack import Stack
-from tests.test_axe_in_chromium import on_one_database
 from tests.test_pages_in_chromium import Window, chromium
 
 __all__ = ["chromium"]

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from jobs.inbox import Inbox
 from jobs.words import Unreadable
 from models import Message
+from tests.databases import on_one_database
 from tests.filled import guest_on_card
 from tests.inviting import fresh
 from tests.process import until
@@ -40,6 +41,7 @@ HOSTILE_MAILS = (
 )
 
 
+@on_one_database
 @pytest.mark.parametrize("mail", HOSTILE_MAILS)
 def test_a_hostile_mail_breaks_no_page(stack: Stack, mail: bytes) -> None:
     # What an earlier test queued may still arrive.

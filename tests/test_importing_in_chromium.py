@@ -4,6 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from tests.databases import on_one_database
 from tests.importing import people
 from tests.inviting import fresh
 from tests.stack import Stack
@@ -13,6 +14,7 @@ NAMES = ("Noor Haddad", "Ole Lindqvist", "Pia Sørensen", "", "Maximiliane Freif
 MANY = 60
 
 
+@on_one_database
 def test_r12_a_list_from_its_file_to_its_end(stack: Stack, chromium: Browser, tmp_path: Path) -> None:  # noqa: F811
     team, ada = stack.account(), Window(chromium, stack, tmp_path)
     file = tmp_path / "partners of the spring fair.csv"
@@ -79,6 +81,7 @@ MOVES = """async () => {
 }"""
 
 
+@on_one_database
 def test_r12_a_list_can_be_cancelled_and_its_page_fits(stack: Stack, chromium: Browser, tmp_path: Path) -> None:  # noqa: F811
     team, ada = stack.account(), Window(chromium, stack, tmp_path)
     ada.sign_in(team.admin.email, team.admin.password)

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.databases import on_one_database
 from tests.filled import make_filled
 from tests.inviting import Admin, fresh
 from tests.removing import give
 from tests.stack import Stack
-from tests.test_axe_in_chromium import UNFOLD, on_one_database
+from tests.test_axe_in_chromium import UNFOLD
 from tests.test_pages_in_chromium import Window, chromium
 
 __all__ = ["chromium"]

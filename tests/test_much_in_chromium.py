@@ -6,9 +6,9 @@ from playwright.sync_api import Browser, expect
 
 from models import Card, Database, Membership
 from tests.crowd import plant_crowd
+from tests.databases import on_one_database
 from tests.people import Lead, Person, Team, make_card
 from tests.stack import Stack
-from tests.test_axe_in_chromium import on_one_database
 from tests.test_pages_in_chromium import Window, chromium
 from webapp.threads import PER_PAGE
 from workflows.converse import say

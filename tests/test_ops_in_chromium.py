@@ -6,6 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from models import Group, Job, JobStatus, now
+from tests.databases import on_one_database
 from tests.inviting import fresh
 from tests.people import make_person
 from tests.stack import OPERATOR, Stack
@@ -16,6 +17,7 @@ LINES = "".join(f'  File "mail.py", line {number}\n' for number in range(12))
 TRACE = f"Traceback (most recent call last):\n{LINES}ValueError: {'stumbled over a stone ' * 10}\n"
 
 
+@on_one_database
 def test_r73_the_operators_pages_fit_every_screen(stack: Stack, chromium: Browser, tmp_path: Path) -> None:  # noqa: F811
     team = stack.account()
     operator = make_person(stack.database, team.id, OPERATOR, "Olga Operator", Group.MEMBER)

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from models import Message
 from tests.browser import Browser
+from tests.databases import on_one_database
 from tests.filled import contact_of, guest_on_card
 from tests.people import Lead
 from tests.process import Process, until
@@ -81,6 +82,7 @@ def test_r32_the_same_mail_handed_over_twice_is_threaded_once(place: Place) -> N
     assert answers(stack, card) == ["Only once."]
 
 
+@on_one_database
 def test_r32_attachments_are_left_out_and_named(place: Place) -> None:
     stack, card, _, address = place
     mail = answer(address, "See the plan.")
@@ -90,6 +92,7 @@ def test_r32_attachments_are_left_out_and_named(place: Place) -> None:
     assert answers(stack, card) == ["See the plan.\n\n[2 attachments were not taken: roof.pdf, beams of oak.csv]"]
 
 
+@on_one_database
 def test_r32_an_answer_of_html_alone_is_read_as_text(place: Place) -> None:
     stack, card, _, address = place
     mail = EmailMessage()
@@ -99,6 +102,7 @@ def test_r32_an_answer_of_html_alone_is_read_as_text(place: Place) -> None:
     assert answers(stack, card) == ["Friday suits us."]
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("sender", "headers"),
     [
@@ -124,6 +128,7 @@ def test_r32_what_is_too_large_or_made_up_is_refused_for_good(place: Place) -> N
     assert answers(stack, card) == []
 
 
+@on_one_database
 def test_r32_a_mail_that_keeps_to_no_rule_is_read_or_refused(place: Place) -> None:
     stack, card, _, address = place
     mail = bytes(answer(address, "All the same.")).replace(b"@client.example>", b".@client.example>", 1)
