@@ -51,7 +51,7 @@ def test_r53_the_cascade_goes_on_after_its_worker_was_killed(stack: Stack) -> No
         work.kill()
         done = closed_so_far(stack, answer)
         assert 0 < done < MANY
-        assert f"{done} of {MANY + 1} closed" in admin.follow(answer).text
+        assert f"{done:,} of {MANY + 1:,} closed" in admin.follow(answer).text
         assert admin.get(f"{answer.headers['Location']}/receipt.json").status_code == 404
         assert page.get("/notifications").status_code in REFUSED
     finally:

@@ -24,6 +24,7 @@ def speak_languages(app: Flask) -> None:
     Babel(app, locale_selector=locale)
     app.before_request(Sentences().as_default)
     app.before_request(_hear)
+    app.teardown_request(_fall_silent)
 
 
 def speak_to(user: User | None, account: Account | None) -> None:
@@ -46,3 +47,8 @@ def keep_on() -> None:
 
 def _hear() -> None:
     speak_in(cookie.get(CHOSEN) or request.accept_languages.best_match(LANGUAGES) or ENGLISH)
+
+
+def _fall_silent(_: BaseException | None) -> None:
+    # What the thread does next has nothing to do with who asked before.
+    speak(ENGLISH)
