@@ -30,29 +30,41 @@ def pages(app: Flask, *, patience: float = BODY_SECONDS) -> ASGIApp:
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             async with asyncio.timeout(patience):
-                body = await _body(scope, receive, largest_at(app, scope.get("path", "")))
+                body, is_whole = await _body(scope, receive, largest_at(app, scope.get("path", "")))
         except (TimeoutError, Incomplete) as error:
             status = 408 if isinstance(error, TimeoutError) else 400
             await PlainTextResponse(SENTENCE, status, headers={"Connection": "close"})(scope, receive, send)
         else:
-            await flask({**scope, "headers": _headers(scope, len(body))}, _giving(body), send)
+            answer = send if is_whole else _closing(send)
+            await flask({**scope, "headers": _headers(scope, len(body))}, _giving(body), answer)
 
     return serve
 
 
-async def _body(scope: Scope, receive: Receive, largest: int) -> bytes:
-    """Return what was sent, of more than the largest that may be its beginning. Raises Incomplete."""
+async def _body(scope: Scope, receive: Receive, largest: int) -> tuple[bytes, bool]:
+    """Return what was sent, and whether that is all: of what is too large, a beginning. Raises Incomplete."""
     body = bytearray()
     if _announced(scope) > largest:
-        return bytes(body)
+        return bytes(body), False
     while len(body) <= largest:
         message = await receive()
         if message["type"] != "http.request":
             raise Incomplete
         body += message.get("body", b"")
         if not message.get("more_body", False):
-            break
-    return bytes(body)
+            return bytes(body), True
+    return bytes(body), False
+
+
+def _closing(send: Send) -> Send:
+    """Say that the connection ends with the answer: what of the request was not read is still on it."""
+
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+        await send(message)
+
+    return answer
 
 
 def _headers(scope: Scope, length: int) -> list[tuple[bytes, bytes]]:
