@@ -43,7 +43,7 @@ def _told(column: Column[Any], value: object) -> object:
 
 def _flat(value: Any, *, keeps_numbers: bool) -> object:  # noqa: ANN401
     if isinstance(value, dict):
-        told = {key: each for key, each in value.items() if key != "seconds" and not key.endswith("_at")}
+        told = {key: each for key, each in value.items() if key not in {"at", "seconds"} and key[-3:] != "_at"}
         return tuple((key, _flat(each, keeps_numbers=keeps_numbers)) for key, each in sorted(told.items()))
     if isinstance(value, list):
         return tuple(_flat(each, keeps_numbers=keeps_numbers) for each in value)
