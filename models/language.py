@@ -60,7 +60,8 @@ def speaking(language: str) -> Iterator[None]:
 
 def gettext(sentence: str, **values: object) -> str:
     """Return the sentence in the language spoken, its %(named)s places filled where values are given."""
-    said = sentences(spoken()).gettext(sentence)
+    # Under the empty one a catalogue keeps what it says of itself.
+    said = sentences(spoken()).gettext(sentence) if sentence else ""
     return said % values if values else said
 
 

@@ -12,7 +12,7 @@ import pytest
 from jinja2 import Environment, nodes
 
 from models import Account, Database, Membership, User
-from models.language import ENGLISH, LANGUAGES, known, moment, ngettext, speaking
+from models.language import ENGLISH, LANGUAGES, gettext, known, moment, ngettext, speaking
 from models.settings import Settings
 from tests.browser import Browser
 from tests.languages import ROOT, catalogue, gathered, sources
@@ -87,6 +87,7 @@ def test_numbers_have_the_forms_of_their_language() -> None:
         ]  # fmt: skip
     with speaking("es"):
         assert ngettext(one, many, 1) == "¿Eliminar a 1 usuario?"
+        assert gettext("") == "", "an operator may say nothing of the product"
     assert ngettext(one, many, 1) == "Delete 1 user?"
 
 

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
-from models import Database, News, Settings
+from models import Database, News, NewsKind, Settings
 from models.absence import of_live_events
 from models.news import CHANNEL
 from webapp.bridge import pages
@@ -102,10 +102,10 @@ class Streams:
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def _attend(self) -> None:
-        """Look at whoever waits for it: first whom news is about alone, then of whom there is any, then the others."""
+        """Look at whoever waits for it: first whose access has changed, then the others as they came."""
         while True:
             await self._is_somebody_waiting.wait()
-            first = sorted(self._waiting, key=lambda each: _urgency(self._waiting[each]))[:LOOKED_AT_ONCE]
+            first = sorted(self._waiting, key=lambda each: not _is_urgent(self._waiting[each]))[:LOOKED_AT_ONCE]
             news = {each: self._waiting.pop(each) for each in first}
             if not self._waiting:
                 self._is_somebody_waiting.clear()
@@ -157,7 +157,7 @@ class Streams:
         except SQLAlchemyError as error:
             # What cannot be decided is refused: they come back when it can be.
             logger.warning("streams end, for the database does not answer: %s", error)
-            self._close(list(news))
+            self._close([*news, *self._waiting])
             return
         for reader, told in looked:
             if reader in self._queues:
@@ -170,10 +170,8 @@ class Streams:
                 _put(self._queues[reader], None)
 
 
-def _urgency(news: Collection[News]) -> int:
-    if not news:
-        return 2
-    return 0 if any(each.user_id is not None for each in news) else 1
+def _is_urgent(news: Collection[News]) -> bool:
+    return any(each.kind is NewsKind.ACCESS for each in news)
 
 
 def create_root(settings: Settings, database: Database, app: Flask) -> Starlette:
