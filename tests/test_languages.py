@@ -163,6 +163,11 @@ def test_an_invitation_speaks_as_its_account_does_and_so_does_the_page_that_it_l
     # Whoever is invited hears the account, whatever their browser asks for.
     page = guest.get(path, **{"Accept-Language": "es"}).text
     assert title(page) == heading and f'<html lang="{language}">' in page
+    # Unless they choose another one there.
+    chooser = browser(database)
+    chooser.get(path)
+    chooser.post("/language", language="ru", next=path)
+    assert title(chooser.get(path).text) == "Добро пожаловать в Guestlist"
     short = guest.post(path, password="short", password_confirm="short")
     assert short.status_code == 422 and (language == ENGLISH) == ("Choose a password of" in alert(short.text))
     done = guest.post(path, password=PASSWORD, password_confirm=PASSWORD)

@@ -40,6 +40,12 @@ def speak_in(language: str) -> None:
     refresh()
 
 
+def speak_as_kept() -> None:
+    """Speak what this browser's last pages spoke, if any was kept."""
+    if CHOSEN in cookie:
+        speak_in(cookie[CHOSEN])
+
+
 def keep_on() -> None:
     """Let this browser's next pages be spoken as this one, before somebody signs in."""
     cookie[CHOSEN] = spoken()

@@ -10,7 +10,7 @@ from models import AttemptKind, Link, LinkPurpose, User
 from webapp.access import database, needs
 from webapp.errors import answers_on
 from webapp.forms import ForgotForm, PasswordForm
-from webapp.language import keep_on, speak_to
+from webapp.language import keep_on, speak_as_kept, speak_to
 from webapp.origin import know_browser, source
 from webapp.visit import first_account
 from workflows.activate import activate, ask_reset, find_link, reset_password
@@ -126,6 +126,8 @@ def _speak(session: Session, link: Link) -> None:
         first_account(session, link.user)
     else:
         speak_to(link.user, link.invitation.membership.account)
+    if link.user.language is None:
+        speak_as_kept()
 
 
 def _already(refusal: AlreadyRegistered) -> ResponseReturnValue:

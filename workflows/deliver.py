@@ -143,7 +143,9 @@ def _of_account(column: Any) -> ColumnElement[str]:  # noqa: ANN401
     return func.coalesce(*(each.correlate(Delivery).scalar_subquery() for each in (own, first)))
 
 
-_chosen = select(User.language).where(User.email == Delivery.to_address).correlate(Delivery).scalar_subquery()
+# A contact is no user to whoever quotes the mail, even where the address is one's.
+_is_to_user = (User.email == Delivery.to_address, Delivery.template != Template.CONTACT_MESSAGE)
+_chosen = select(User.language).where(*_is_to_user).correlate(Delivery).scalar_subquery()
 OTHER = (
     select(
         *Delivery.__table__.columns,
