@@ -12,6 +12,7 @@ from models import (
     Database,
     Delivery,
     DeliveryStatus,
+    Group,
     Membership,
     MembershipStatus,
     Removal,
@@ -22,17 +23,17 @@ from models import (
     now,
 )
 from tests.browser import Browser
-from tests.inviting import Admin, second_admin, text_of
+from tests.inviting import Admin, fresh, second_admin, text_of
 from tests.mail_server import MailServer
 from tests.mailing import deliver, part
-from tests.people import Person, Team, make_guest, make_team
+from tests.people import Person, Team, make_guest, make_person, make_team
 from tests.process import until
 from tests.removing import at_once, delete_users, give, receipt_of
 from tests.stack import Stack
 from tests.test_telling import sentences
 from workflows.ask import ask_reviewers
 from workflows.expire import expire
-from workflows.review import open_reviews, settle_reviews
+from workflows.review import leave_reviews, open_reviews, settle_reviews
 from workflows.revoke import remove
 
 
@@ -215,6 +216,57 @@ def test_r65_who_is_no_guest_now_is_not_asked_about(database: Database, team: Te
     with database.reading() as session:
         assert session.scalars(select(Review.membership_id)).all() == [guest.membership_id]
     assert mails(database, team) == [DeliveryStatus.QUEUED]
+
+
+def test_r65_nobody_loses_access_because_whoever_was_asked_had_left(
+    database: Database, team: Team, choose: Callable[..., None]
+) -> None:
+    choose(review_unanswered="end")
+    guest, bea = make_guest(database, team), make_person(database, team.id, fresh("bea"), "Bea Admin", Group.ADMIN)
+    sponsored_by(database, guest, bea)
+    with database.transaction() as session:
+        open_reviews(session)
+        # As where the sponsor's removal ends while the question is being written: it finds nothing to pass on.
+        session.get_one(Membership, bea.membership_id).status = MembershipStatus.DELETED
+        session.execute(update(Review).values(due_at=now()))
+    settle(database)
+    assert outcome(database, guest) is None, "nobody was asked yet"
+
+    with database.transaction() as session:
+        ask_reviewers(session)
+    asked = [each.to_address for each in letters(database, team) if each.template is Template.ACCESS_REVIEW]
+    assert asked == [team.admin.email]
+
+
+def test_r65_admins_have_their_time_where_a_sponsor_leaves_at_the_last_moment(
+    database: Database, team: Team, choose: Callable[..., None]
+) -> None:
+    choose(review_unanswered="end")
+    guest, bea = make_guest(database, team), make_person(database, team.id, fresh("bea"), "Bea Admin", Group.ADMIN)
+    sponsored_by(database, guest, bea)
+    opened(database)
+    with database.transaction() as session:
+        session.execute(update(Review).values(due_at=now()))
+        leave_reviews(session, select(Membership.id).where(Membership.id == bea.membership_id))
+    with database.transaction() as session:
+        ask_reviewers(session)
+    settle(database)
+    assert outcome(database, guest) is None
+    assert state(database, guest) is MembershipStatus.ACTIVE
+
+
+def test_r65_of_two_questions_about_a_guest_the_later_stands(stack: Stack) -> None:
+    team = stack.account()
+    guest, admin = stack.guest(team), stack.client(team.admin)
+    run(stack)
+    old = on_page(admin, team)[guest.membership_id]
+    with stack.database.transaction() as session:
+        session.execute(update(Review).where(Review.id == old).values(outcome=ReviewOutcome.UNANSWERED))
+    run(stack)
+    newer = on_page(admin, team)[guest.membership_id]
+    assert newer != old and answer(admin, team, newer, "keep").status_code == 303
+    assert answer(admin, team, old, "end").status_code == 404
+    assert state(stack.database, guest) is MembershipStatus.ACTIVE
 
 
 def run(stack: Stack, *, is_idle: bool = True) -> None:

@@ -27,6 +27,10 @@ def ask_reviewers(session: Session) -> bool:
     unasked = (Review.outcome.is_(None), Review.mailed_at.is_(None))
     due = select(Review.account_id).where(*unasked).distinct().order_by(Review.account_id).limit(BATCH)
     accounts = session.scalars(due).all()
+    # Who was removed while they were to be asked answers for nobody: the admins do.
+    still = select(Membership.id).where(Membership.group.in_(STAFF), Membership.is_live(now()))
+    gone = (*unasked, Review.account_id.in_(accounts), Review.asked_id.not_in(still))
+    session.execute(update(Review).where(*gone).values(asked_id=None))
     for account_id in accounts:
         marked = update(Review).where(Review.account_id == account_id, *unasked).values(mailed_at=now())
         asked = set(session.scalars(marked.returning(Review.asked_id)))

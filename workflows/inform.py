@@ -37,7 +37,9 @@ def compose_ended(session: Session, row: Row[Any], *, at: datetime) -> Composed 
     account, last = guest.account, guest.deleted_at
     if is_past_end := guest.ends_at is not None and guest.ends_at <= last:
         last = guest.ends_at - MINUTE
-    of_review = exists().where(Review.membership_id == guest.id, Review.outcome == ReviewOutcome.ENDED)
+    of_review = exists().where(
+        Review.membership_id == guest.id, Review.outcome == ReviewOutcome.ENDED, Review.answered_by_id.is_(None)
+    )
     return Composed(
         letter(
             row,

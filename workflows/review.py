@@ -102,7 +102,9 @@ def end_access(session: Session, review_id: int, *, by: Membership) -> Membershi
 def settle_reviews(session: Session) -> bool:
     """Close a bounded batch of reviews that nobody answered in time; return whether more may be left."""
     at, outcome = now(), UNANSWERED[settings().review_unanswered]
-    past = select(Review).join(Review.guest).where(Review.outcome.is_(None), Review.due_at <= at)
+    # Where nobody was asked, nobody has failed to answer.
+    is_past = (Review.outcome.is_(None), Review.mailed_at.is_not(None), Review.due_at <= at)
+    past = select(Review).join(Review.guest).where(*is_past)
     # Every verb takes the membership first; what somebody else holds is for the next time.
     held = past.with_for_update(of=(Membership, Review), key_share=True, skip_locked=True)
     batch = held.order_by(Membership.id).limit(EXPIRY_BATCH).options(contains_eager(Review.guest))
@@ -117,17 +119,26 @@ def settle_reviews(session: Session) -> bool:
 
 
 def leave_reviews(session: Session, members: Select[int]) -> None:
-    """Close without a word the reviews of people who were removed, and let the admins be asked in their place."""
-    still = update(Review).where(Review.outcome.is_(None))
+    """Close without a word the reviews of people who were removed, and let the admins be asked in their place.
+
+    These have as long to answer as whoever was asked before them.
+    """
+    still, due_at = (
+        update(Review).where(Review.outcome.is_(None)),
+        now() + timedelta(days=settings().review_answer_days),
+    )
     session.execute(still.where(Review.membership_id.in_(members)).values(outcome=ReviewOutcome.GONE))
-    session.execute(still.where(Review.asked_id.in_(members)).values(asked_id=None, mailed_at=None))
+    session.execute(still.where(Review.asked_id.in_(members)).values(asked_id=None, mailed_at=None, due_at=due_at))
 
 
 def _hold(session: Session, review_id: int, *, by: Membership) -> Review:
     """Return the review, held with its guest, if `by` has a say in it."""
     permit(session, by, Action.REVIEW)
     review = session.scalars(theirs(session, by).where(Review.id == review_id)).one_or_none()
-    if review is None:
+    # Of two questions about one guest the later stands; an old page may still ask the first.
+    if review is None or session.scalar(
+        exists().where(Review.membership_id == review.membership_id, Review.id > review_id).select()
+    ):
         raise NotFound
     session.refresh(review.guest, with_for_update={"key_share": True})
     session.refresh(review, with_for_update={"key_share": True})
